@@ -1,0 +1,1 @@
+"""Stand-in models that take a fixed time, so that a benchmark measures the server and not a network."""

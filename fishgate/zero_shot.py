@@ -1,0 +1,200 @@
+"""Zero-shot: an open_clip model (BioCLIP-2) that names any species on a list.
+
+Owns how such a model is built from its card, how candidate names become text embeddings, the
+bounded cache of those, the file that keeps the card's own between two starts, and the batch call.
+Prompts follow BioCLIP (Stevens et al., 2024): each candidate in the 80 templates of OpenAI's
+ImageNet evaluation, averaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from fishgate.answer import Probabilities
+from fishgate.device import Device
+from fishgate.errors import CardError
+from fishgate.expert import load_weights
+from fishgate.model_card import Kind, Library, ModelCard, TextType, checked_weights, read_card
+from fishgate.preprocessing import Pixels, normalise
+from fishgate.taxonomy import Taxon
+
+TEMPLATES: tuple[Callable[[str], str], ...] = tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
+CACHED_NAMES = 5000
+EMBEDDINGS_FILE = "text_embeddings.safetensors"
+EMBEDDINGS_TENSOR = "embeddings"
+_TEXTS_AT_ONCE = 80
+
+
+class ZeroShot:
+    """A loaded zero-shot model; make one with ``load_zero_shot``. ``card_texts`` are the known
+    embeddings of the card's labels, shape (labels, D); without them they are computed."""
+
+    def __init__(
+        self, card: ModelCard, network: nn.Module, device: Device, *, card_texts: torch.Tensor | None = None
+    ) -> None:
+        self.card = card
+        self._device = device
+        self._network: Any = network.eval().to(device.name)
+        self._encoder = NameEncoder(card, network, device)
+        self._embeddings = NameEmbeddings(self._embed_name, capacity=CACHED_NAMES)
+        if card_texts is None:
+            card_texts = torch.stack([self._embed_name(name) for name in prompt_names(card)])
+        self._card_texts = card_texts.to(device.name)
+
+    def taxa_for(self, labels: Sequence[str] | None) -> tuple[Taxon, ...]:
+        """Return the candidates: the card's own, or the client's with the card's taxa where known."""
+        if labels is None:
+            return self.card.taxa
+        return tuple(self._taxon_called(label) for label in labels)
+
+    @torch.inference_mode()
+    def predict(
+        self, batch: Sequence[Pixels], candidates: Sequence[Sequence[str] | None]
+    ) -> list[Probabilities]:
+        """Return each picture's probabilities over its own candidates, in the order given.
+
+        ``candidates[i]`` are the client's labels for picture i, or None for the card's. The
+        pictures share one forward pass, whatever their candidates.
+        """
+        if len(batch) != len(candidates):
+            raise ValueError(f"{len(batch)} pictures do not fit {len(candidates)} lists of candidates")
+        if not batch:
+            return []
+        features = self._embed_pictures(batch)  # (B, D), unit length
+        scale = self._network.logit_scale.exp().float() / self.card.temperature
+        return [
+            torch.softmax(scale * self._texts(labels) @ feature, dim=0).cpu().numpy()
+            for feature, labels in zip(features, candidates, strict=True)
+        ]
+
+    def _embed_pictures(self, batch: Sequence[Pixels]) -> torch.Tensor:
+        pictures = normalise(batch, self.card.preprocessing, device=self._device.name)
+        with self._device.autocast():
+            features = self._network.encode_image(pictures)
+        return nn.functional.normalize(features.float(), dim=1)
+
+    def _texts(self, labels: Sequence[str] | None) -> torch.Tensor:
+        if labels is None:
+            return self._card_texts
+        return torch.stack([self._embeddings.get(label) for label in labels])  # (labels, D)
+
+    def _taxon_called(self, label: str) -> Taxon:
+        known = next((taxon for taxon in self.card.taxa if taxon.is_called(label)), None)
+        return known.model_copy(update={"label": label}) if known else Taxon(label=label)
+
+    def _embed_name(self, name: str) -> torch.Tensor:
+        with self._device.autocast():
+            return self._encoder.embed(name)
+
+
+class NameEncoder:
+    """The text side of a zero-shot model, in the precision of its network."""
+
+    def __init__(self, card: ModelCard, network: nn.Module, device: Device) -> None:
+        self._network: Any = network
+        self._device = device
+        self._tokenizer = open_clip.SimpleTokenizer(context_length=_context_length(card))
+
+    @torch.inference_mode()
+    def embed(self, name: str) -> torch.Tensor:
+        """Return the unit-length embedding of a name, shape (D,), averaged over all templates."""
+        tokens = self._tokenizer([template(name) for template in TEMPLATES]).to(self._device.name)
+        features = torch.cat([self._network.encode_text(part) for part in tokens.split(_TEXTS_AT_ONCE)])
+        mean = nn.functional.normalize(features.float(), dim=1).mean(dim=0)
+        return nn.functional.normalize(mean, dim=0)
+
+
+class NameEmbeddings:
+    """A bounded cache of text embeddings; the name that was not asked for longest goes first."""
+
+    def __init__(self, embed: Callable[[str], torch.Tensor], *, capacity: int) -> None:
+        self._embed = embed
+        self._capacity = capacity
+        self._cached: OrderedDict[str, torch.Tensor] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._cached)
+
+    def get(self, name: str) -> torch.Tensor:
+        """Return the embedding of a name, shape (D,), computed only when it is not cached."""
+        if name not in self._cached:
+            self._cached[name] = self._embed(name)
+        self._cached.move_to_end(name)
+        if len(self._cached) > self._capacity:
+            self._cached.popitem(last=False)
+        return self._cached[name]
+
+
+def load_zero_shot(folder: Path, device: Device) -> ZeroShot:
+    """Load zero-shot from its card and weights; raise LoadError rather than serve it wrongly."""
+    card = read_card(folder, kind=Kind.ZERO_SHOT)
+    network = build_clip(card)
+    load_weights(network, card, checked_weights(card, folder))
+    return ZeroShot(card, network, device, card_texts=stored_texts(card, folder))
+
+
+def stored_texts(card: ModelCard, folder: Path) -> torch.Tensor | None:
+    """Return the stored embeddings of the card's labels, shape (labels, D), or None.
+
+    None if there are none, or they are damaged or made for other weights or prompts: they only
+    save time, so the model then computes them itself.
+    """
+    try:
+        with safe_open(folder / EMBEDDINGS_FILE, framework="pt") as file:
+            texts = file.get_tensor(EMBEDDINGS_TENSOR) if file.metadata() == texts_identity(card) else None
+    except (OSError, SafetensorError):
+        return None
+    shape = (len(card.taxa), card.architecture.config.get("embed_dim"))
+    if texts is None or texts.shape != shape or texts.dtype != torch.float32:
+        return None
+    return texts if torch.allclose(texts.norm(dim=1), torch.ones(len(texts)), atol=1e-3) else None
+
+
+def texts_identity(card: ModelCard) -> dict[str, str]:
+    """Return what the embeddings of the card's labels depend on: the weights and the prompts."""
+    prompts = "\n".join(template(name) for name in prompt_names(card) for template in TEMPLATES)
+    return {"weights_sha256": card.weights.sha256, "prompts_sha256": hashlib.sha256(prompts.encode()).hexdigest()}
+
+
+def prompt_names(card: ModelCard) -> list[str]:
+    """Return the card's labels as the prompts have them, in the order of the outputs."""
+    return [name_of(taxon, card.prompts.text_type) for taxon in card.taxa]
+
+
+def build_clip(card: ModelCard) -> nn.Module:
+    """Build the open_clip network of the card's configuration, without weights."""
+    architecture = card.architecture
+    if architecture.library is not Library.OPEN_CLIP:
+        raise CardError(f"zero-shot is built by open_clip, the card says {architecture.library.value!r}")
+    try:
+        return open_clip.CLIP(**architecture.config)
+    except (TypeError, RuntimeError, AssertionError, KeyError) as error:
+        raise CardError(f"architecture.config of {card.name!r} is no open_clip model: {error}") from None
+
+
+def name_of(taxon: Taxon, text_type: TextType) -> str:
+    """Write a taxon as BioCLIP was taught to read it; what is not known is left out."""
+    scientific = taxon.scientific_name or taxon.label
+    taxonomic = " ".join(taxon.lineage) if taxon.scientific_name else taxon.label
+    base = {
+        TextType.COMMON: taxon.label,
+        TextType.SCIENTIFIC: scientific,
+        TextType.SCIENTIFIC_COMMON: scientific,
+        TextType.TAXON: taxonomic,
+        TextType.TAXON_COMMON: taxonomic,
+    }[text_type]
+    with_common = text_type in (TextType.SCIENTIFIC_COMMON, TextType.TAXON_COMMON)
+    return f"{base} with common name {taxon.label}" if with_common and base != taxon.label else base
+
+
+def _context_length(card: ModelCard) -> int:
+    return int(card.architecture.config.get("text_cfg", {}).get("context_length", 77))

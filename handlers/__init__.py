@@ -1,0 +1,1 @@
+"""The workers: one thin class a file, bytes in, fishgate, JSON out."""

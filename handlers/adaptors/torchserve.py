@@ -1,0 +1,74 @@
+"""TorchServe's context, read and written in one place.
+
+Owns what is peculiar to TorchServe 0.12: how a request's fields and headers arrive, how a
+workflow's request differs from a direct one, how metrics and reply headers are handed over.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from fishgate.errors import FishgateError
+from fishgate.telemetry import Metric
+
+Context = Any
+"""``ts.context.Context``; named here only, so that tests need no TorchServe."""
+
+_DIRECT_MARK = "explain"
+"""TorchServe adds this header to every request of its predictions API, but not to those of a
+workflow; a client can send it, but cannot take it away."""
+
+
+class TorchServeMeter:
+    """Hands metrics to TorchServe, which shows them on its metrics port.
+
+    Each must be declared in ``metrics.yaml``, its labels in the order given there.
+    """
+
+    def __init__(self, context: Context) -> None:
+        # Imported here: tests of everything else run without TorchServe.
+        from ts.metrics.metric_type_enum import MetricTypes
+
+        self._metrics = context.metrics
+        self._counter, self._histogram = MetricTypes.COUNTER, MetricTypes.HISTOGRAM
+
+    def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
+        """Add to a counter."""
+        self._metrics.get_metric(metric.value, self._counter).add_or_update(amount, list(labels.values()))
+
+    def observe(self, metric: Metric, value: float, **labels: str) -> None:
+        """Put a value into a histogram."""
+        self._metrics.get_metric(metric.value, self._histogram).add_or_update(
+            round(value, 6), list(labels.values())
+        )
+
+
+def model_folder(context: Context) -> Path:
+    """Return the folder into which TorchServe unpacked the archive."""
+    return Path(context.system_properties["model_dir"])
+
+
+def gpu_id(context: Context) -> int | None:
+    """Return the number of the GPU that TorchServe assigned to this worker, or None."""
+    value = context.system_properties.get("gpu_id")
+    return None if value is None else int(value)
+
+
+def is_from_workflow(context: Context, index: int) -> bool:
+    """Tell whether the request came through the workflow; gRPC requests carry no headers at all."""
+    names = {name.lower() for name in context.get_all_request_header(index)}
+    return "host" in names and _DIRECT_MARK not in names
+
+
+def set_reply(context: Context, index: int, result: object, *, status_counts: bool) -> None:
+    """Set the content type, and the HTTP status if the reply goes straight to a client."""
+    context.set_response_content_type(index, "application/json")
+    if status_counts and isinstance(result, FishgateError):
+        context.set_response_status(code=result.status, phrase=result.code, idx=index)
+
+
+def rest_ms(started_s: float, least_ms: float) -> float:
+    """Return how many milliseconds are left of the least time since ``started_s`` (perf_counter)."""
+    return max(0.0, least_ms - (time.perf_counter() - started_s) * 1000.0)

@@ -1,0 +1,75 @@
+"""The expert's worker: pictures in, opinions out; through the workflow also on to the router."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from fishgate import device, gate, wire
+from fishgate.answer import Opinion, Probabilities, opinion_from
+from fishgate.batch import run_batch
+from fishgate.errors import FishgateError
+from fishgate.expert import Expert, load_expert
+from fishgate.images import open_picture, quieten_decoders
+from fishgate.preprocessing import Pixels, to_pixels
+from fishgate.telemetry import Metric
+from handlers.adaptors import settings, torchserve
+
+Row = dict[str, wire.Field]
+
+
+class ExpertHandler:
+    """TorchServe makes one of these a worker, calls ``initialize`` once and ``handle`` a batch."""
+
+    def initialize(self, context: torchserve.Context) -> None:
+        """Load the archive's model; raise LoadError, which stops the worker, if it must not be served."""
+        quieten_decoders()
+        self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
+        self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
+        self._meter = torchserve.TorchServeMeter(context)
+        self._expert = self._load(context)
+
+    def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
+        """Answer each row with JSON, or with the hand-over for the router; never raises."""
+        started_s = time.perf_counter()
+        results = run_batch(
+            rows, prepare=self._prepare, compute=self._compute,
+            executor=self._executor, meter=self._meter, model="expert",
+        )
+        replies = [self._reply(context, index, result) for index, result in enumerate(results)]
+        time.sleep(torchserve.rest_ms(started_s, self._settings.least_ms) / 1000.0)
+        return replies
+
+    def _load(self, context: torchserve.Context) -> Expert:
+        return load_expert(torchserve.model_folder(context), device.choose_device(torchserve.gpu_id(context)))
+
+    def _prepare(self, row: Row) -> tuple[wire.Request, Pixels]:
+        request = wire.request_from_fields(row)
+        preprocessing = self._expert.card.preprocessing
+        return request, to_pixels(open_picture(request.picture, needed_px=preprocessing.needed_px), preprocessing)
+
+    def _compute(self, ready: Any) -> list[tuple[wire.Request, Opinion]]:
+        probabilities = self._expert.predict([pixels for _, pixels in ready])
+        return [(request, self._opinion(p, request)) for (request, _), p in zip(ready, probabilities, strict=True)]
+
+    def _opinion(self, probabilities: Probabilities, request: wire.Request) -> Opinion:
+        card = self._expert.card
+        opinion = opinion_from(probabilities, card.taxa, card, top_k=request.options.top_k)
+        self._meter.observe(Metric.EXPERT_CONFIDENCE, opinion.best.confidence)
+        self._meter.observe(Metric.EXPERT_DOUBT, 1.0 - opinion.best.confidence)
+        return opinion
+
+    def _reply(
+        self, context: torchserve.Context, index: int, result: tuple[wire.Request, Opinion] | FishgateError
+    ) -> bytes:
+        through_workflow = torchserve.is_from_workflow(context, index)
+        torchserve.set_reply(context, index, result, status_counts=not through_workflow)
+        if isinstance(result, FishgateError):
+            return wire.reply(result)
+        request, opinion = result
+        if not through_workflow:
+            return wire.reply(opinion)
+        # Most pictures are accepted, and then the router needs none: their bytes stay here.
+        needed = gate.judge(opinion, request.options).deferred
+        return wire.pack_hand_over(wire.HandOver(opinion, request.options, request.picture if needed else None))

@@ -1,0 +1,1 @@
+"""Building, starting, stopping and scaling the TorchServe deployment."""

