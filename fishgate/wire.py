@@ -2,33 +2,29 @@
 
 Owns the names of the form fields, the JSON of errors and the hand-over from expert to router. It
 knows no server: it takes and gives plain values, so that handlers and gateway share it.
-
-The hand-over is ``FGH1``, the length of a JSON header as four bytes (big-endian), the header, and
-then the picture as it was sent. Base64 inside JSON would cost a third more bytes and two copies.
 """
 
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from fishgate.answer import Answer, Opinion
 from fishgate.errors import EmptyImage, FishgateError, InternalError, InvalidOption, error_for_code
-from fishgate.options import Options, options_from_fields, options_to_fields
+from fishgate.options import Options, options_from_fields
 from fishgate.record import Record, explain
 
 PICTURE_FIELDS = ("data", "body", "picture", "image", "file")
 """Field names under which a picture is accepted; ``body`` is TorchServe's name of a raw body."""
 
 _RESERVED_FIELDS = frozenset({"model_name"})  # TorchServe's own query parameter of /invocations
-_MAGIC = b"FGH1"
-_LENGTH = struct.Struct("!I")
 
 Field = bytes | bytearray | str
+RecordT = TypeVar("RecordT", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -39,18 +35,16 @@ class Request:
     options: Options
 
 
-@dataclass(frozen=True)
-class HandOver:
-    """What the router gets from the expert; ``picture`` is None unless the gate may want it."""
+class HandOver(Record):
+    """What the router gets from the expert: JSON, small enough to be sent again and again.
 
-    opinion: Opinion
-    options: Options
-    picture: bytes | None
+    ``options`` are form fields. ``picture`` is the ticket under which the picture lies in the
+    spool (``fishgate.spool``); None unless the gate may want the picture.
+    """
 
-
-class _HandOverHeader(Record):
     opinion: Opinion
     options: dict[str, str]
+    picture: str | None
 
 
 def request_from_fields(fields: Mapping[str, Field]) -> Request:
@@ -68,8 +62,8 @@ def request_from_fields(fields: Mapping[str, Field]) -> Request:
     return Request(picture=_bytes(fields[named[0]]), options=options_from_fields(options))
 
 
-def reply(result: Answer | Opinion | FishgateError) -> bytes:
-    """Return the JSON of an answer, an opinion or an error."""
+def reply(result: Answer | Opinion | HandOver | FishgateError) -> bytes:
+    """Return the JSON of an answer, an opinion, a hand-over or an error."""
     if isinstance(result, FishgateError):
         return json.dumps(error_to_json(result), ensure_ascii=False).encode()
     return result.model_dump_json().encode()
@@ -82,39 +76,36 @@ def error_to_json(error: FishgateError) -> dict[str, dict[str, str | int]]:
 
 def opinion_from_json(body: bytes) -> Opinion:
     """Read a model's reply; raise the error that it carries, or InternalError if it is neither."""
+    return _read(body, Opinion)
+
+
+def hand_over_from_json(body: bytes) -> HandOver:
+    """Read what the expert handed over; raise the error that it reported instead."""
+    value = _object(body)
+    if "opinion" not in value:
+        # The expert took the request for a direct one, because it looked like one.
+        raise InvalidOption("the request headers 'explain' and 'url_path' are TorchServe's own; leave them out")
+    return _read(body, HandOver)
+
+
+def _read(body: bytes, kind: type[RecordT]) -> RecordT:
+    try:
+        return kind.model_validate(_object(body))
+    except ValidationError as error:
+        raise InternalError(f"a model's reply cannot be read: {explain(error)}") from None
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object of a reply; raise the error that it carries."""
     try:
         value = json.loads(body)
     except ValueError:
-        raise InternalError("a model answered with something that is not JSON") from None
-    if isinstance(value, dict) and isinstance(value.get("error"), dict):
-        error = value["error"]
-        raise error_for_code(str(error.get("code")), str(error.get("message")))
-    try:
-        return Opinion.model_validate(value)
-    except ValidationError as error:
-        raise InternalError(f"a model's reply is no opinion: {explain(error)}") from None
-
-
-def pack_hand_over(hand_over: HandOver) -> bytes:
-    """Return the bytes that ``unpack_hand_over`` reads back."""
-    header = _HandOverHeader(opinion=hand_over.opinion, options=options_to_fields(hand_over.options))
-    text = header.model_dump_json().encode()
-    return b"".join((_MAGIC, _LENGTH.pack(len(text)), text, hand_over.picture or b""))
-
-
-def unpack_hand_over(body: bytes) -> HandOver:
-    """Read what the expert handed over; raise the error that it reported instead.
-
-    A plain opinion is read as well, then without options and picture: the expert gives it to a
-    request that looks like a direct one.
-    """
-    if not body.startswith(_MAGIC):
-        return HandOver(opinion_from_json(body), Options(), None)
-    start = len(_MAGIC) + _LENGTH.size
-    (length,) = _LENGTH.unpack(body[len(_MAGIC) : start])
-    header = _HandOverHeader.model_validate_json(body[start : start + length])
-    options = options_from_fields(header.options)
-    return HandOver(header.opinion, options, bytes(body[start + length :]) or None)
+        value = None
+    if not isinstance(value, dict):
+        raise InternalError("a model answered with something that is no JSON object")
+    if isinstance(value.get("error"), dict):
+        raise error_for_code(str(value["error"].get("code")), str(value["error"].get("message")))
+    return value
 
 
 def _bytes(value: Field) -> bytes:

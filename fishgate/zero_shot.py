@@ -12,7 +12,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import open_clip
 import torch
@@ -176,7 +176,7 @@ def build_clip(card: ModelCard) -> nn.Module:
     if architecture.library is not Library.OPEN_CLIP:
         raise CardError(f"zero-shot is built by open_clip, the card says {architecture.library.value!r}")
     try:
-        return open_clip.CLIP(**architecture.config)
+        return cast(nn.Module, open_clip.CLIP(**architecture.config))
     except (TypeError, RuntimeError, AssertionError, KeyError) as error:
         raise CardError(f"architecture.config of {card.name!r} is no open_clip model: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,11 +13,15 @@ from fishgate.batch import run_batch
 from fishgate.errors import FishgateError
 from fishgate.expert import Expert, load_expert
 from fishgate.images import open_picture, quieten_decoders
+from fishgate.options import options_to_fields
 from fishgate.preprocessing import Pixels, to_pixels
+from fishgate.spool import Spool
 from fishgate.telemetry import Metric
 from handlers.adaptors import settings, torchserve
 
 Row = dict[str, wire.Field]
+
+_log = logging.getLogger(__name__)
 
 
 class ExpertHandler:
@@ -28,6 +33,7 @@ class ExpertHandler:
         self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
         self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
         self._meter = torchserve.TorchServeMeter(context)
+        self._spool = Spool(torchserve.spool_folder())
         self._expert = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
@@ -70,6 +76,13 @@ class ExpertHandler:
         request, opinion = result
         if not through_workflow:
             return wire.reply(opinion)
-        # Most pictures are accepted, and then the router needs none: their bytes stay here.
-        needed = gate.judge(opinion, request.options).deferred
-        return wire.pack_hand_over(wire.HandOver(opinion, request.options, request.picture if needed else None))
+        return wire.reply(self._hand_over(request, opinion))
+
+    def _hand_over(self, request: wire.Request, opinion: Opinion) -> wire.HandOver:
+        ticket = None
+        if gate.judge(opinion, request.options).deferred:
+            try:
+                ticket = self._spool.put(request.picture)
+            except OSError:  # the router will let the expert's answer stand in
+                _log.exception("a picture could not be laid down for zero-shot")
+        return wire.HandOver(opinion=opinion, options=options_to_fields(request.options), picture=ticket)

@@ -1,77 +1,63 @@
 """The router's worker: the conditional edge that a TorchServe workflow lacks.
 
-It runs asynchronously: while one picture waits for zero-shot, confident ones pass by.
+TorchServe batches it continuously: a request for which no reply is given comes again with the
+next batch, so that deferred pictures wait for zero-shot while confident ones pass. Why not its
+asynchronous workers: docs/decisions/router.md.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import time
 from pathlib import Path
 
 from fishgate import wire
-from fishgate.answer import Answer, Opinion
-from fishgate.cascade import settle
-from fishgate.errors import FishgateError, InternalError
-from fishgate.telemetry import Metric, Stage, timed
+from fishgate.errors import FishgateError
+from fishgate.spool import Spool
+from fishgate.telemetry import Metric
 from handlers.adaptors import settings, torchserve
+from handlers.adaptors.crossing import Crossing, Result
 from handlers.adaptors.inference_client import InferenceClient
-
-_log = logging.getLogger(__name__)
 
 
 class RouterHandler:
-    """TorchServe makes one of these a worker and awaits ``handle`` for each picture on its own."""
+    """TorchServe makes one of these a worker, calls ``initialize`` once and ``handle`` in a loop."""
 
     def initialize(self, context: torchserve.Context) -> None:
         """Read the settings; the connection is made with the first deferred picture."""
         self._settings = settings.read_settings(context.model_yaml_config, settings.RouterSettings)
         self._meter = torchserve.TorchServeMeter(context)
         key_file = os.environ.get("FISHGATE_KEY_FILE")
-        self._client = InferenceClient(
+        client = InferenceClient(
             os.environ.get("FISHGATE_INFERENCE_URL", "http://127.0.0.1:8080"),
             Path(key_file) if key_file else None,
             in_flight=self._settings.zero_shot_in_flight,
         )
+        spool = Spool(torchserve.spool_folder())
+        self._crossing = Crossing(client, spool, self._meter, limit_s=self._settings.zero_shot_limit_s)
 
-    async def handle(self, rows: list[dict[str, wire.Field]], context: torchserve.Context) -> list[bytes]:
-        """Answer the one row of the batch with the JSON of an answer or an error; never raises.
+    def handle(self, rows: list[dict[str, wire.Field]], context: torchserve.Context) -> list[bytes]:
+        """Answer those rows for which there is an answer after ``least_ms``; never raises.
 
-        A raised error or a status other than 200 would fail every request in flight.
+        Its wait is at once the least time before a reply and the pace of the loop.
         """
         started_s = time.perf_counter()
-        result = await self._guarded(rows[0])
-        torchserve.set_reply(context, 0, result, status_counts=False)
-        # Without this header the asynchronous worker would remember the picture for ever.
-        context.set_response_header(0, "ts_stream_next", "false")
+        ids = [context.request_ids[index] for index in range(len(rows))]
+        for request_id, row in zip(ids, rows, strict=True):
+            self._crossing.enter(request_id, torchserve.body(row))
+        time.sleep(torchserve.rest_ms(started_s, self._settings.least_ms) / 1000.0)
+        results = self._crossing.leave(ids, wait_s=self._settings.least_ms / 1000.0)
+        return [self._reply(context, index, results.get(request_id)) for index, request_id in enumerate(ids)]
+
+    def _reply(self, context: torchserve.Context, index: int, result: Result | None) -> bytes:
+        if result is None:
+            torchserve.withhold_reply(context, index)
+            return b""
+        torchserve.set_reply(context, index, result, status_counts=False)
         self._measure(result)
-        await asyncio.sleep(torchserve.rest_ms(started_s, self._settings.least_ms) / 1000.0)
-        return [wire.reply(result)]
+        return wire.reply(result)
 
-    async def _guarded(self, row: dict[str, wire.Field]) -> Answer | FishgateError:
-        try:
-            return await self._settled(wire.unpack_hand_over(bytes(row["body"])))  # type: ignore[arg-type]
-        except FishgateError as error:
-            return error
-        except Exception:
-            _log.exception("the router could not settle a picture")
-            return InternalError("the router failed on this picture; the operator finds the cause in the log")
-
-    async def _settled(self, hand_over: wire.HandOver) -> Answer:
-        async def ask_zero_shot() -> Opinion:
-            if hand_over.picture is None:
-                raise InternalError("the expert handed over no picture")
-            with timed(self._meter, "router", Stage.ZERO_SHOT_CALL):
-                return await self._client.ask("zero_shot", hand_over.picture, hand_over.options)
-
-        return await settle(
-            hand_over.opinion, hand_over.options,
-            ask_zero_shot=ask_zero_shot, limit_s=self._settings.zero_shot_limit_s,
-        )
-
-    def _measure(self, result: Answer | FishgateError) -> None:
+    def _measure(self, result: Result) -> None:
         if isinstance(result, FishgateError):
             self._meter.count(Metric.IDENTIFICATIONS, source="none", outcome="error")
             return

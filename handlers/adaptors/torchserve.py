@@ -6,19 +6,21 @@ workflow's request differs from a direct one, how metrics and reply headers are 
 
 from __future__ import annotations
 
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from fishgate.errors import FishgateError
 from fishgate.telemetry import Metric
+from fishgate.wire import Field
 
 Context = Any
 """``ts.context.Context``; named here only, so that tests need no TorchServe."""
 
-_DIRECT_MARK = "explain"
-"""TorchServe adds this header to every request of its predictions API, but not to those of a
-workflow; a client can send it, but cannot take it away."""
+_DIRECT_MARKS = frozenset({"explain", "url_path"})
+"""TorchServe adds these headers to the requests of its predictions API, but not to those of a
+workflow; a client can send them, but cannot take them away. See docs/decisions/hand-over.md."""
 
 
 class TorchServeMeter:
@@ -56,10 +58,30 @@ def gpu_id(context: Context) -> int | None:
     return None if value is None else int(value)
 
 
+def spool_folder() -> Path:
+    """Return the folder for waiting pictures: in the temporary folder that all workers share."""
+    return Path(tempfile.gettempdir()) / "fishgate-spool"
+
+
+def body(row: dict[str, Field]) -> bytes:
+    """Return what the node before this one replied."""
+    value = row["body"]
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def withhold_reply(context: Context, index: int) -> None:
+    """Give no reply to this request in this round of a continuous batch.
+
+    TorchServe writes replies for the ids that stand here; a request without one stays with the
+    worker and comes again with the next batch.
+    """
+    del context.request_ids[index]
+
+
 def is_from_workflow(context: Context, index: int) -> bool:
     """Tell whether the request came through the workflow; gRPC requests carry no headers at all."""
     names = {name.lower() for name in context.get_all_request_header(index)}
-    return "host" in names and _DIRECT_MARK not in names
+    return "host" in names and not names & _DIRECT_MARKS
 
 
 def set_reply(context: Context, index: int, result: object, *, status_counts: bool) -> None:
