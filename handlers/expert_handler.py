@@ -29,12 +29,13 @@ class ExpertHandler:
 
     def initialize(self, context: torchserve.Context) -> None:
         """Load the archive's model; raise LoadError, which stops the worker, if it must not be served."""
-        quieten_decoders()
-        self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
-        self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
-        self._meter = torchserve.TorchServeMeter(context)
-        self._spool = Spool(torchserve.spool_folder())
-        self._expert = self._load(context)
+        with torchserve.loading("expert"):
+            quieten_decoders()
+            self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
+            self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
+            self._meter = torchserve.TorchServeMeter(context)
+            self._spool = Spool(torchserve.spool_folder())
+            self._expert = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
         """Answer each row with JSON, or with the hand-over for the router; never raises."""

@@ -25,16 +25,17 @@ class RouterHandler:
 
     def initialize(self, context: torchserve.Context) -> None:
         """Read the settings; the connection is made with the first deferred picture."""
-        self._settings = settings.read_settings(context.model_yaml_config, settings.RouterSettings)
-        self._meter = torchserve.TorchServeMeter(context)
-        key_file = os.environ.get("FISHGATE_KEY_FILE")
-        client = InferenceClient(
-            os.environ.get("FISHGATE_INFERENCE_URL", "http://127.0.0.1:8080"),
-            Path(key_file) if key_file else None,
-            in_flight=self._settings.zero_shot_in_flight,
-        )
-        spool = Spool(torchserve.spool_folder())
-        self._crossing = Crossing(client, spool, self._meter, limit_s=self._settings.zero_shot_limit_s)
+        with torchserve.loading("router"):
+            self._settings = settings.read_settings(context.model_yaml_config, settings.RouterSettings)
+            self._meter = torchserve.TorchServeMeter(context)
+            key_file = os.environ.get("FISHGATE_KEY_FILE")
+            client = InferenceClient(
+                os.environ.get("FISHGATE_INFERENCE_URL", "http://127.0.0.1:8080"),
+                Path(key_file) if key_file else None,
+                in_flight=self._settings.zero_shot_in_flight,
+            )
+            spool = Spool(torchserve.spool_folder())
+            self._crossing = Crossing(client, spool, self._meter, limit_s=self._settings.zero_shot_limit_s)
 
     def handle(self, rows: list[dict[str, wire.Field]], context: torchserve.Context) -> list[bytes]:
         """Answer those rows for which there is an answer after ``least_ms``; never raises.

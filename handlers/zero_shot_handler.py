@@ -22,11 +22,12 @@ class ZeroShotHandler:
 
     def initialize(self, context: torchserve.Context) -> None:
         """Load the archive's model; raise LoadError, which stops the worker, if it must not be served."""
-        quieten_decoders()
-        self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
-        self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
-        self._meter = torchserve.TorchServeMeter(context)
-        self._zero_shot = self._load(context)
+        with torchserve.loading("zero_shot"):
+            quieten_decoders()
+            self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
+            self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
+            self._meter = torchserve.TorchServeMeter(context)
+            self._zero_shot = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
         """Answer each row with the JSON of an opinion or an error; never raises."""

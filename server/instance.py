@@ -74,21 +74,37 @@ def running(settings: Settings) -> psutil.Process | None:
 
 
 def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
-    """Stop TorchServe and all its workers; return whether it was running.
+    """Stop TorchServe and all its workers; return whether anything was running.
 
     Asks first; what is still there after ``limit_s`` seconds is killed.
     """
     java = running(settings)
-    if java is None:
-        return False
-    family = [java, *java.children(recursive=True)]
-    java.terminate()
-    _, alive = psutil.wait_procs(family, timeout=limit_s)
-    for process in alive:
+    family = [*([java, *java.children(recursive=True)] if java else []), *_orphans(settings)]
+    if java:
+        java.terminate()
+        _, family = psutil.wait_procs(family, timeout=limit_s)
+    for process in family:
         process.kill()
-    psutil.wait_procs(alive, timeout=10.0)
+    psutil.wait_procs(family, timeout=10.0)
     settings.key_file.unlink(missing_ok=True)
-    return True
+    return bool(java or family)
+
+
+def _orphans(settings: Settings) -> list[psutil.Process]:
+    """Return workers of ours whose Java process is gone: their sockets lie in our folder."""
+    socket_prefix = str(settings.temporary / ".ts.sock.")
+    return [
+        process
+        for process in psutil.process_iter()
+        if any(part.startswith(socket_prefix) for part in _command_line(process))
+    ]
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings, deadline_s: float) -> None:

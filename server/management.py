@@ -16,6 +16,9 @@ MODEL_NAMES = {"expert": "fish__expert", "router": "fish__router", "zero_shot": 
 """TorchServe's names of the models; those in a workflow bear its name."""
 
 
+_CODES = {413: "image_too_large", 503: "overloaded", 504: "timed_out"}
+
+
 class ManagementError(Exception):
     """TorchServe refused or could not be reached; the message says what it said."""
 
@@ -26,11 +29,16 @@ class TorchServe:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
-    def identify(self, picture: bytes, options: dict[str, str] | None = None, *, timeout_s: float = 120) -> dict[str, Any]:
-        """Send a picture through the workflow; return its answer or error as it came."""
-        form = {"files": {"data": ("picture", picture)}, "data": options} if options else {"data": picture}
+    def identify(
+        self, picture: bytes, options: dict[str, str] | None = None, *, timeout_s: float = 120
+    ) -> dict[str, Any]:
+        """Send a picture through the workflow; return its answer, or its error in the same form."""
+        form: dict[str, Any] = {"data": picture}
+        if options or not picture:
+            form = {"files": {"data": ("picture", picture)}, "data": options}
         reply = self._call("POST", f"{self.settings.url}/wfpredict/fish", "inference", timeout_s=timeout_s, **form)
-        return dict(_json(reply))
+        value = _value(reply)
+        return value if "type" not in value else _as_own_error(reply.status_code, value)
 
     def register_workflow(self, *, timeout_s: float = 600) -> None:
         """Register the workflow from the store, unless it is registered already."""
@@ -75,10 +83,20 @@ class TorchServe:
 
 
 def _json(reply: requests.Response) -> Any:
-    try:
-        value = reply.json()
-    except ValueError:
-        value = {"message": reply.text[:300]}
+    value = _value(reply)
     if reply.status_code >= 400:
         raise ManagementError(f"TorchServe answered {reply.status_code}: {value.get('message', value)}")
     return value
+
+
+def _value(reply: requests.Response) -> Any:
+    try:
+        return reply.json()
+    except ValueError:
+        return {"type": "NoJson", "message": reply.text[:300]}
+
+
+def _as_own_error(status: int, value: dict[str, Any]) -> dict[str, Any]:
+    """Say TorchServe's own error ({code, type, message}) in Fishgate's form."""
+    code = _CODES.get(status, "internal")
+    return {"error": {"status": status, "code": code, "message": f"TorchServe: {value.get('message')}"}}

@@ -6,8 +6,11 @@ workflow's request differs from a direct one, how metrics and reply headers are 
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,31 @@ class TorchServeMeter:
         self._metrics.get_metric(metric.value, self._histogram).add_or_update(
             round(value, 6), list(labels.values())
         )
+
+
+def show_own_log() -> None:
+    """Send Fishgate's warnings and errors to stderr, which TorchServe's log shows at our level.
+
+    TorchServe sends everything else that a worker logs to stdout, and counts it as chatter.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    for name in ("fishgate", "handlers"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+        logger.handlers = [handler]
+
+
+@contextmanager
+def loading(model: str) -> Iterator[None]:
+    """Say in one line of the log why a model is not loaded; the error goes on and stops the worker."""
+    show_own_log()
+    try:
+        yield
+    except FishgateError as error:
+        logging.getLogger(__name__).error("%s is not served: %s", model, error)
+        raise
 
 
 def model_folder(context: Context) -> Path:
