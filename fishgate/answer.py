@@ -33,7 +33,7 @@ class Candidate(Record):
     label: str
     scientific_name: str | None
     rank: Rank | None
-    confidence: float = Field(ge=0.0, le=1.0)
+    confidence: float = Field(ge=0.0, le=1.0, allow_inf_nan=False)
 
 
 class Opinion(Record):

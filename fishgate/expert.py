@@ -12,6 +12,7 @@ from typing import cast
 
 import torch
 import torchvision
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -72,6 +73,8 @@ def load_weights(network: nn.Module, card: ModelCard, path: Path) -> None:
     try:
         network.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor
                                  for name, tensor in load_file(path).items()})
+    except SafetensorError as error:
+        raise WeightsError(f"{card.weights.file!r} is no safetensors file, or is damaged: {error}") from None
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise WeightsError(

@@ -98,7 +98,8 @@ def _decoded(data: bytes, limits: ImageLimits, needed_px: int | None) -> Image.I
         image.load()
         turn = _turn_upright(image)
         picture = _to_rgb(_reduced(image, needed_px))
-        return picture.transpose(turn) if turn else picture
+        # `is None`, because the value of FLIP_LEFT_RIGHT is 0.
+        return picture if turn is None else picture.transpose(turn)
 
 
 def _opened(data: bytes) -> Image.Image:

@@ -35,6 +35,20 @@ class Request:
     options: Options
 
 
+class ErrorBody(Record):
+    """What an error says: its HTTP status, its stable code word, and a message for people."""
+
+    status: int
+    code: str
+    message: str
+
+
+class ErrorReply(Record):
+    """The reply to a request that could not be answered."""
+
+    error: ErrorBody
+
+
 class HandOver(Record):
     """What the router gets from the expert: JSON, small enough to be sent again and again.
 
@@ -64,14 +78,13 @@ def request_from_fields(fields: Mapping[str, Field]) -> Request:
 
 def reply(result: Answer | Opinion | HandOver | FishgateError) -> bytes:
     """Return the JSON of an answer, an opinion, a hand-over or an error."""
-    if isinstance(result, FishgateError):
-        return json.dumps(error_to_json(result), ensure_ascii=False).encode()
-    return result.model_dump_json().encode()
+    record = error_reply(result) if isinstance(result, FishgateError) else result
+    return record.model_dump_json().encode()
 
 
-def error_to_json(error: FishgateError) -> dict[str, dict[str, str | int]]:
-    """Return the JSON object of an error."""
-    return {"error": {"status": error.status, "code": error.code, "message": str(error)}}
+def error_reply(error: FishgateError) -> ErrorReply:
+    """Return the record of an error."""
+    return ErrorReply(error=ErrorBody(status=error.status, code=error.code, message=str(error)))
 
 
 def opinion_from_json(body: bytes) -> Opinion:
@@ -89,8 +102,12 @@ def hand_over_from_json(body: bytes) -> HandOver:
 
 
 def _read(body: bytes, kind: type[RecordT]) -> RecordT:
+    return _record(_object(body), kind)
+
+
+def _record(value: dict[str, Any], kind: type[RecordT]) -> RecordT:
     try:
-        return kind.model_validate(_object(body))
+        return kind.model_validate(value)
     except ValidationError as error:
         raise InternalError(f"a model's reply cannot be read: {explain(error)}") from None
 
@@ -103,8 +120,9 @@ def _object(body: bytes) -> dict[str, Any]:
         value = None
     if not isinstance(value, dict):
         raise InternalError("a model answered with something that is no JSON object")
-    if isinstance(value.get("error"), dict):
-        raise error_for_code(str(value["error"].get("code")), str(value["error"].get("message")))
+    if "error" in value:
+        error = _record(value, ErrorReply).error
+        raise error_for_code(error.code, error.message)
     return value
 
 

@@ -10,12 +10,26 @@ import pytest
 import torch
 import torchvision
 
+from fishgate.model_card import sha256_of
 from packs.hub import Hub
-from packs.pack import Folders
+from packs.pack import Folders, fetch_pack
 from packs.sources import EXPERT
 from tests.packs.hub_stand_in import FIRST_COMMIT, HubStandIn, running_hub
 
 ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = "weights.safetensors"
+
+
+def fetch(hub: Hub, folders: Folders, revision: str | None = None) -> tuple[bool, Path, list[str]]:
+    said: list[str] = []
+    changed = fetch_pack(EXPERT, hub, folders, revision=revision, say=said.append)
+    return changed, folders.pack(EXPERT), said
+
+
+def contents(folder: Path) -> dict[str, tuple[str, int]]:
+    """Everything below a folder with hash and time of change."""
+    return {str(path.relative_to(folder)): (sha256_of(path), path.stat().st_mtime_ns)
+            for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @pytest.fixture(autouse=True)

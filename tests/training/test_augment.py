@@ -19,7 +19,8 @@ def test_pictures_come_back_in_the_size_and_range_asked_for():
     before = given.clone()
     changed = augment(given, 32)
     assert changed.shape == (16, 3, 32, 32)
-    assert changed.min() >= 0 and changed.max() <= 255
+    assert changed.min() >= 0
+    assert changed.max() <= 255
     assert torch.equal(given, before)
 
 
@@ -33,7 +34,8 @@ def test_without_strength_a_picture_is_only_mirrored():
     changed = augment(given, 48, NONE)
     is_same = [torch.allclose(new, old, atol=0.05) for new, old in zip(changed, given, strict=True)]
     is_mirrored = [torch.allclose(new, old.flip(2), atol=0.05) for new, old in zip(changed, given, strict=True)]
-    assert any(is_same) and any(is_mirrored)
+    assert any(is_same)
+    assert any(is_mirrored)
     assert all(same or mirrored for same, mirrored in zip(is_same, is_mirrored, strict=True))
 
 

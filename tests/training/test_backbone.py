@@ -65,5 +65,5 @@ def test_a_backbone_of_another_shape_is_refused(tmp_path: Path):
 def test_a_backbone_with_a_layer_missing_is_refused(tmp_path: Path):
     backbone = toy_backbone(tmp_path)
     del backbone["features.18.0.weight"]
-    with pytest.raises(ValueError, match="does not fit: missing .'features.18.0.weight'"):
+    with pytest.raises(ValueError, match=r"does not fit: missing \['features\.18\.0\.weight'\]"):
         classifier_from(backbone, classes=3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.training.toy_photos import SPECIES, TAXONOMY
 
 from fishgate.taxonomy import Rank
+from tests.training.toy_photos import SPECIES, TAXONOMY
 from training.photos import OTHER_SPECIES, of_source, read_manifest
 from training.species import READINGS, candidates_of, resolve
 from training.taxa import FishFacts, index_of_labels, read_expert_taxa, read_fish_facts
@@ -53,7 +53,7 @@ def test_a_class_is_found_however_it_is_spelled(tmp_path: Path):
 
 def test_a_taxonomy_with_a_hole_is_refused(tmp_path: Path):
     (tmp_path / "taxonomy.csv").write_text(TAXONOMY.replace("2,Trout", "3,Trout"))
-    with pytest.raises(ValueError, match="taxonomy.csv must number its classes 0, 1, 2"):
+    with pytest.raises(ValueError, match=r"taxonomy\.csv must number its classes 0, 1, 2"):
         read_expert_taxa(tmp_path / "taxonomy.csv")
 
 

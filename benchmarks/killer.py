@@ -1,0 +1,74 @@
+"""Kills one worker process after the other, as a machine out of memory would."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from types import TracebackType
+
+from benchmarks.deployments import worker_pids
+from benchmarks.outcome import MeasurementError, say
+from server.management import ManagementError, TorchServe
+
+MODELS = ("expert", "router", "zero_shot")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One worker's death; ``at_s`` is a perf_counter."""
+
+    model: str
+    at_s: float
+
+
+class Killer:
+    """Kills every ``every_s`` seconds while its context lasts; 0 kills nobody."""
+
+    def __init__(self, torchserve: TorchServe, *, every_s: float) -> None:
+        self.kills: list[Kill] = []
+        self.failure: MeasurementError | None = None
+        self._torchserve = torchserve
+        self._every_s = every_s
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
+
+    def __enter__(self) -> Killer:
+        if self._every_s > 0:
+            self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._is_over.set()
+        if self._every_s > 0:
+            self._thread.join()
+
+    def by_model(self) -> dict[str, int]:
+        """Return how many workers of each model were killed."""
+        counted = Counter(kill.model for kill in self.kills)
+        return {model: counted[model] for model in MODELS}
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._is_over.wait(self._every_s):
+            try:
+                self._kill(MODELS[turn % len(MODELS)])
+            except (ManagementError, MeasurementError) as error:
+                self.failure = MeasurementError(f"the killer could not go on: {error}")
+                return
+            turn += 1
+
+    def _kill(self, model: str) -> None:
+        pids = worker_pids(self._torchserve, model)
+        if not pids:
+            say(f"{model} has no worker to kill just now; next turn")
+            return
+        try:
+            os.kill(pids[0], signal.SIGKILL)
+        except ProcessLookupError:
+            return
+        self.kills.append(Kill(model, time.perf_counter()))
+        say(f"killed a worker of {model}")

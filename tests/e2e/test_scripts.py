@@ -1,0 +1,191 @@
+"""The scripts as a user runs them: serve, serve again, identify, scale, stop; and wrong archives."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from server.archives import ModelSource, build_model, build_workflow
+from server.bootstrap import ROOT
+from server.configuration import Settings, free_ports, recall
+from server.instance import StartError, start, stop, wait_until_ready
+from tests.e2e.conftest import SAMPLE
+
+Script = Callable[..., subprocess.CompletedProcess[str]]
+SAMPLES = [str(ROOT / "samples" / name) for name in ("drawn_goldfish.jpg", "drawn_fish.jpg")]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+@pytest.fixture(scope="module")
+def script(home: Path) -> Script:
+    """Run a script of the repository; its first `java` on the PATH fails, as on a machine without."""
+    (home / "bin").mkdir()
+    (home / "bin" / "java").write_text("#!/bin/sh\necho 'there is no Java here' >&2\nexit 127\n")
+    (home / "bin" / "java").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
+
+    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / "scripts" / name), *arguments, "--home", str(home)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def served(home: Path, script: Script) -> Iterator[Path]:
+    """A server that scripts/serve has started."""
+    done = serve(home, script)
+    assert done.returncode == 0, done.stderr
+    assert "Gold Fish" in done.stdout
+    assert "/wfpredict/fish" in done.stdout
+    assert "building expert.mar" in done.stderr
+    yield home
+    script("stop")
+
+
+def serve(home: Path, script: Script) -> subprocess.CompletedProcess[str]:
+    port = recall(home).ports.inference if (home / "server.json").exists() else five_free_ports()
+    return script("serve", "--device", "cpu", "--store", str(home / "store"), "--base-port", str(port))
+
+
+def five_free_ports() -> int:
+    """Return the first of five neighbouring ports that are free."""
+    for first in range(20_000, 60_000, 5):
+        with_sockets = [socket.socket() for _ in range(5)]
+        try:
+            for offset, one in enumerate(with_sockets):
+                one.bind(("127.0.0.1", first + offset))
+        except OSError:
+            continue
+        else:
+            return first
+        finally:
+            for one in with_sockets:
+                one.close()
+    raise AssertionError("no five free ports")
+
+
+def test_serve_again_changes_nothing(served: Path, script: Script) -> None:
+    pid = int((served / "tmp" / ".model_server.pid").read_text())
+    done = serve(served, script)
+    assert done.returncode == 0, done.stderr
+    assert "building" not in done.stderr
+    assert "starting" not in done.stderr
+    assert int((served / "tmp" / ".model_server.pid").read_text()) == pid
+
+
+def test_identify_prints_one_json_a_line_in_order(served: Path, script: Script, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no picture")
+    done = script("identify", "--json", "--top-k", "1", SAMPLES[0], str(bad), str(tmp_path / "none.jpg"), SAMPLES[1])
+    replies = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [reply.get("error", {}).get("code") for reply in replies] == [
+        None, "unsupported_image", "unreadable_file", None,
+    ]
+    assert replies[0]["label"] == "Gold Fish"
+    assert len(replies[0]["candidates"]) == 1
+    assert done.returncode == 1
+
+
+def test_identify_prints_a_table(served: Path, script: Script) -> None:
+    done = script("identify", *SAMPLES)
+    assert done.returncode == 0, done.stderr
+    for word in ("picture", "confidence", "Gold Fish", "Carassius auratus", "drawn_fish.jpg"):
+        assert word in done.stdout
+
+
+def test_scale_shows_what_came_of_it(served: Path, script: Script) -> None:
+    done = script("scale", "zero_shot", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("READY") == 2
+    assert script("scale", "zero_shot", "1").stdout.count("READY") == 1
+
+
+def test_scale_to_nothing_is_refused(served: Path, script: Script) -> None:
+    done = script("scale", "zero_shot", "0")
+    assert done.returncode == 2
+    assert "at least 1" in done.stderr
+
+
+def test_stop_leaves_no_process_behind(served: Path, script: Script) -> None:
+    java = psutil.Process(int((served / "tmp" / ".model_server.pid").read_text()))
+    family = [java, *java.children(recursive=True)]
+    assert len(family) >= 4
+    assert "stopped" in script("stop").stdout
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
+    assert "not running" in script("stop").stdout
+
+
+def test_identify_without_server_says_what_to_do(served: Path, script: Script) -> None:
+    script("stop")
+    done = script("identify", SAMPLES[0])
+    assert done.returncode == 2
+    assert "scripts/serve" in done.stderr
+
+
+def test_workers_whose_server_was_killed_are_stopped_too(served: Path, script: Script) -> None:
+    assert serve(served, script).returncode == 0
+    java = psutil.Process(int((served / "tmp" / ".model_server.pid").read_text()))
+    workers = java.children(recursive=True)
+    java.kill()
+    java.wait(10)
+    script("stop")
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in workers)
+
+
+WRONG_CARDS = {
+    "labels off by one": (lambda card: card.update(labels=shifted(card["labels"])), "exactly 0 … n-1"),
+    "another file's hash": (lambda card: card["weights"].update(sha256="0" * 64), "restore the file or write the card"),
+    "unknown setting": (lambda card: card.update(colour="red"), "unknown key 'colour'"),
+    "one label too few": (lambda card: card["labels"].pop("39"), "does not fit"),
+}
+
+
+def shifted(labels: dict[str, object]) -> dict[str, object]:
+    return {str(int(index) + 1): label for index, label in labels.items()}
+
+
+@pytest.mark.parametrize("name", WRONG_CARDS)
+def test_wrong_archive_is_refused_with_a_message(tmp_path: Path, name: str) -> None:
+    change, message = WRONG_CARDS[name]
+    store, model = tmp_path / "store", tmp_path / "expert"
+    store.mkdir()
+    model.mkdir()
+    demo = ROOT / "models" / "expert" / "demo"
+    card = json.loads((demo / "model_card.json").read_text())
+    change(card)
+    (model / "model_card.json").write_text(json.dumps(card))
+    (model / "weights.safetensors").write_bytes((demo / "weights.safetensors").read_bytes())
+    build_store(store, model)
+    assert message in start_and_fail(Settings(home=tmp_path, store=store, ports=free_ports()))
+
+
+def build_store(store: Path, expert: Path) -> None:
+    folders = {"expert": expert, "zero_shot": ROOT / "models" / "zero_shot" / "demo", "router": None}
+    for name, folder in folders.items():
+        config = ROOT / "models" / name / "model-config.cpu.yaml"
+        build_model(store, ModelSource(name, ROOT / "handlers" / f"{name}_handler.py", config, folder))
+    build_workflow(store, ROOT / "handlers" / "fish.cpu.yaml")
+
+
+def start_and_fail(settings: Settings) -> str:
+    """Start a server that must not come up; return what its log says."""
+    java = start(settings)
+    try:
+        with pytest.raises(StartError):
+            wait_until_ready(settings, java, SAMPLE, limit_s=25, say=lambda text: None)
+    finally:
+        stop(settings)
+    return settings.log.read_text()

@@ -1,0 +1,95 @@
+"""In a batch every item stands for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+
+import pytest
+
+from fishgate.batch import run_batch
+from fishgate.errors import DamagedImage, FishgateError, InternalError
+from fishgate.telemetry import Metric, SilentMeter
+from tests.meters import RecordingMeter
+
+Passes = list[list[int]]
+
+
+@pytest.fixture(scope="module")
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(3) as pool:
+        yield pool
+
+
+def to_number(text: str) -> int:
+    """Prepare: raises our own error for letters and a foreign one for nothing at all."""
+    if text == "":
+        raise IndexError("a foreign error with the server's paths in it")
+    if not text.isdecimal():
+        raise DamagedImage(f"{text} is no number")
+    return int(text)
+
+
+def outcome(items: Sequence[str], executor: Executor, passes: Passes, poison: Sequence[int] = ()) -> list[object]:
+    """Run the items; compute breaks when a poisonous number is in its pass."""
+
+    def doubled(numbers: Sequence[int]) -> list[int]:
+        passes.append(list(numbers))
+        if set(numbers) & set(poison):
+            raise RuntimeError("out of memory")
+        return [2 * number for number in numbers]
+
+    results = run_batch(
+        items, prepare=to_number, compute=doubled, executor=executor, meter=SilentMeter(), model="expert"
+    )
+    return [type(result) if isinstance(result, FishgateError) else result for result in results]
+
+
+BATCHES = {
+    "all good": (["1", "2", "3"], [2, 4, 6], [[1, 2, 3]]),
+    "a bad one between": (["1", "x", "3"], [2, DamagedImage, 6], [[1, 3]]),
+    "bad ones at the ends": (["x", "2", ""], [DamagedImage, 4, InternalError], [[2]]),
+    "all bad": (["x", "", "y"], [DamagedImage, InternalError, DamagedImage], []),
+    "the same thrice": (["7", "7", "7"], [14, 14, 14], [[7, 7, 7]]),
+    "nothing": ([], [], []),
+}
+
+
+@pytest.mark.parametrize(("items", "results", "passes"), BATCHES.values(), ids=BATCHES)
+def test_bad_items_are_taken_out_and_order_is_kept(
+    executor: Executor, items: list[str], results: list[object], passes: Passes
+) -> None:
+    seen: Passes = []
+    assert outcome(items, executor, seen) == results
+    assert seen == passes
+
+
+def test_a_pass_that_breaks_loses_only_the_culprit(executor: Executor) -> None:
+    seen: Passes = []
+    assert outcome(["1", "2", "x", "3"], executor, seen, poison=[2]) == [2, InternalError, DamagedImage, 6]
+    assert seen == [[1, 2, 3], [1], [2], [3]]
+
+
+def test_a_pass_that_always_breaks_gives_each_item_its_error(executor: Executor) -> None:
+    assert outcome(["1", "2"], executor, [], poison=[1, 2]) == [InternalError, InternalError]
+
+
+def test_a_foreign_error_tells_the_client_nothing_of_its_inside(executor: Executor) -> None:
+    found = run_batch(
+        [""], prepare=to_number, compute=list, executor=executor, meter=SilentMeter(), model="expert"
+    )
+    assert "operator finds the cause in the log" in str(found[0])
+    assert "paths" not in str(found[0])
+
+
+def test_a_batch_is_measured(executor: Executor) -> None:
+    meter = RecordingMeter()
+    run_batch(["1", "x", "3"], prepare=to_number, compute=list, executor=executor, meter=meter, model="expert")
+    assert meter.counts == [
+        (Metric.BATCHES, 1, {"model": "expert", "size": "2"}),
+        (Metric.ERRORS, 1, {"model": "expert", "code": "damaged_image"}),
+    ]
+    assert [(metric, labels) for metric, _, labels in meter.values] == [
+        (Metric.STAGE_SECONDS, {"model": "expert", "stage": "decode"}),
+        (Metric.STAGE_SECONDS, {"model": "expert", "stage": "forward"}),
+    ]

@@ -1,0 +1,79 @@
+"""Toy models that really run: tiny networks with random weights, their cards and their folders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from fishgate.model_card import CARD_FILE, ModelCard, sha256_of
+
+WEIGHTS = "weights.safetensors"
+
+TAXA: list[dict[str, Any]] = [
+    {"label": "Tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "kingdom": "Animalia",
+     "phylum": "Chordata", "class": "Actinopterygii", "order": "Cichliformes", "family": "Cichlidae"},
+    {"label": "Gourami", "scientific_name": "Trichopodus", "rank": "genus"},
+    {"label": "Mystery fish"},
+]
+
+SHUFFLENET = {"library": "torchvision", "name": "shufflenet_v2_x0_5"}
+
+CLIP_CONFIG: dict[str, Any] = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16},
+    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+def card_json(kind: str = "expert", **changes: Any) -> dict[str, Any]:
+    """Return the JSON of a card that is right in every point, but for the changes."""
+    clip = {"library": "open_clip", "name": "toy", "config": CLIP_CONFIG}
+    card = {
+        "name": f"toy-{kind}", "version": f"{kind}-1", "kind": kind,
+        "architecture": clip if kind == "zero_shot" else SHUFFLENET,
+        "weights": {"file": WEIGHTS, "sha256": "0" * 64},
+        "preprocessing": {"width_px": 32, "height_px": 32, "resize_mode": "squash", "interpolation": "bilinear",
+                          "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        "labels": {str(i): taxon for i, taxon in enumerate(TAXA)},
+        "gate": {"threshold": 0.5, "evidence": "none, it is a toy"},
+        "training": {}, "metrics": {}, "limits": "knows nothing", "licence": "none needed",
+    }
+    return {**card, **changes}
+
+
+def card(kind: str = "expert", **changes: Any) -> ModelCard:
+    """Return such a card as a record."""
+    return ModelCard.model_validate(card_json(kind, **changes))
+
+
+def write_folder(folder: Path, network: torch.nn.Module, kind: str = "expert", **changes: Any) -> Path:
+    """Write a model's weights and the card that fits them; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / WEIGHTS)
+    weights = {"file": WEIGHTS, "sha256": sha256_of(folder / WEIGHTS)}
+    text = json.dumps(card_json(kind, weights=weights, **changes))
+    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+    return folder
+
+
+def toy_expert() -> torch.nn.Module:
+    """A ShuffleNet with three outputs and random weights, always the same."""
+    import torchvision
+
+    torch.manual_seed(5)
+    network = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(TAXA))
+    with torch.no_grad():  # random weights alone say nearly the same of every picture
+        network.fc.weight.mul_(40.0)
+    return network
+
+
+def toy_clip() -> torch.nn.Module:
+    """A tiny CLIP with random weights, always the same."""
+    import open_clip
+
+    torch.manual_seed(6)
+    return open_clip.CLIP(**CLIP_CONFIG)
