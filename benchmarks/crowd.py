@@ -38,9 +38,7 @@ class Crowd:
         """Send for ``seconds`` with ``clients`` requests under way in all; return every sample."""
         start_at = time.time() + _HEAD_START_S
         shares = shared_out(clients, self._processes)
-        futures = [
-            self._pool.submit(_send, url, token, share, seconds, answer_key, start_at) for share in shares
-        ]
+        futures = [self._pool.submit(_send, url, token, share, seconds, answer_key, start_at) for share in shares]
         return together([future.result() for future in futures])
 
 
@@ -68,7 +66,11 @@ def _send(url: str, token: str, clients: int, seconds: float, answer_key: str, s
     time.sleep(max(0.0, start_at - time.time()))
     return asyncio.run(
         send_many(
-            url, token, clients=clients, seconds=seconds, answer_key=answer_key,
+            url,
+            token,
+            clients=clients,
+            seconds=seconds,
+            answer_key=answer_key,
             picture_for=lambda index: _pictures[index % len(_pictures)],
         )
     )

@@ -44,8 +44,10 @@ def footprint(torchserve: TorchServe) -> Footprint:
     heap_mb = heap_after_collection_mb(java.pid)
     threads = _jcmd(java.pid, "Thread.print")
     return Footprint(
-        java_threads=java.num_threads(), workflow_threads=len(_WORKFLOW_THREAD.findall(threads)),
-        java_heap_mb=heap_mb, java_rss_mb=_rss_mb(java.pid),
+        java_threads=java.num_threads(),
+        workflow_threads=len(_WORKFLOW_THREAD.findall(threads)),
+        java_heap_mb=heap_mb,
+        java_rss_mb=_rss_mb(java.pid),
         workers_rss_mb={model: _workers_rss_mb(torchserve, model) for model in MODEL_NAMES},
         queued=sum(_queued(torchserve, model) for model in MODEL_NAMES),
         spooled=spooled(torchserve.settings.temporary),

@@ -81,8 +81,15 @@ class Run:
 
 
 async def send_many(
-    url: str, token: str, *, clients: int, picture_for: Callable[[int], Body], count: int | None = None,
-    seconds: float | None = None, limit_s: float = 120.0, answer_key: str = "label",
+    url: str,
+    token: str,
+    *,
+    clients: int,
+    picture_for: Callable[[int], Body],
+    count: int | None = None,
+    seconds: float | None = None,
+    limit_s: float = 120.0,
+    answer_key: str = "label",
     on_progress: Callable[[int], None] = lambda done: None,
 ) -> Run:
     """Post pictures with ``clients`` of them under way; return every sample.
@@ -110,14 +117,21 @@ async def send_many(
 def session_for(token: str, *, limit_s: float) -> aiohttp.ClientSession:
     """Return a session with as many connections as are asked for at once."""
     return aiohttp.ClientSession(
-        headers={"Authorization": f"Bearer {token}"}, timeout=aiohttp.ClientTimeout(total=limit_s),
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=aiohttp.ClientTimeout(total=limit_s),
         connector=aiohttp.TCPConnector(limit=0),
     )
 
 
 async def send_one(
-    session: aiohttp.ClientSession, url: str, index: int, body: Body, *, run_started_s: float,
-    due_s: float | None = None, answer_key: str = "label",
+    session: aiohttp.ClientSession,
+    url: str,
+    index: int,
+    body: Body,
+    *,
+    run_started_s: float,
+    due_s: float | None = None,
+    answer_key: str = "label",
 ) -> Sample:
     """Post one picture; its duration counts from ``due_s`` (perf_counter), or from now."""
     started_s = time.perf_counter() if due_s is None else due_s

@@ -67,9 +67,13 @@ def outcome_from(points: list[Point], bare: dict[tuple[str, int], float]) -> Out
     for model in MODELS:
         best = max((point for point in points if point.model == model), key=lambda point: point.per_second)
         figures |= {
-            f"{model}_per_second": best.per_second, f"{model}_bare": bare[model, best.batch_size],
-            f"{model}_ratio": best.ratio, f"{model}_p50_ms": best.p50_ms, f"{model}_p99_ms": best.p99_ms,
-            f"{model}_at": f"{best.batch_size}x{best.clients}", f"{model}_mean_batch": best.mean_batch,
+            f"{model}_per_second": best.per_second,
+            f"{model}_bare": bare[model, best.batch_size],
+            f"{model}_ratio": best.ratio,
+            f"{model}_p50_ms": best.p50_ms,
+            f"{model}_p99_ms": best.p99_ms,
+            f"{model}_at": f"{best.batch_size}x{best.clients}",
+            f"{model}_mean_batch": best.mean_batch,
         }
     figures["lost"] = sum(point.lost for point in points)
     details = {
@@ -93,8 +97,13 @@ def _bare(
     for model in MODELS:
         folder = getattr(sources, model)
         loop = BareLoop(
-            model, folder, pictures, batch_size, device=options.device,
-            share_cores_with=_share(model, options.device), seconds=options.seconds,
+            model,
+            folder,
+            pictures,
+            batch_size,
+            device=options.device,
+            share_cores_with=_share(model, options.device),
+            seconds=options.seconds,
         )
         found[model, batch_size] = run_bare(loop)
         say(f"bare loop, {model}, batch size {batch_size}: {found[model, batch_size]:.1f} pictures a second")
@@ -118,13 +127,24 @@ def _grid(
             _asked(server, crowd, model, clients=max(options.clients), seconds=min(WARM_UP_S, options.seconds))
             for clients in options.clients:
                 yield _asked(
-                    server, crowd, model, clients=clients, seconds=options.seconds,
-                    batch_size=batch_size, bare=bare[model, batch_size],
+                    server,
+                    crowd,
+                    model,
+                    clients=clients,
+                    seconds=options.seconds,
+                    batch_size=batch_size,
+                    bare=bare[model, batch_size],
                 )
 
 
 def _asked(
-    server: TorchServe, crowd: Crowd, model: str, *, clients: int, seconds: float, batch_size: int = 1,
+    server: TorchServe,
+    crowd: Crowd,
+    model: str,
+    *,
+    clients: int,
+    seconds: float,
+    batch_size: int = 1,
     bare: float = 1.0,
 ) -> Point:
     url, answer_key = workflow_url(server), "label"
@@ -138,8 +158,17 @@ def _asked(
     p50_ms, p99_ms = run.percentiles_ms(50, 99)
     per_second = (len(run.samples) - len(run.lost)) / run.seconds
     return Point(
-        model, batch_size, clients, per_second, per_second / bare, p50_ms, p99_ms, len(run.lost),
-        mean_size(sizes), full_fraction(sizes, batch_size), sizes,
+        model,
+        batch_size,
+        clients,
+        per_second,
+        per_second / bare,
+        p50_ms,
+        p99_ms,
+        len(run.lost),
+        mean_size(sizes),
+        full_fraction(sizes, batch_size),
+        sizes,
     )
 
 

@@ -67,10 +67,13 @@ def round_from(run: Run, *, latest_s: float) -> Round:
 
     p50_ms, p99_ms = run.percentiles_ms(50, 99, only=is_confident)
     return Round(
-        p50_ms=p50_ms, p99_ms=p99_ms, confident=sum(map(is_confident, run.samples)),
+        p50_ms=p50_ms,
+        p99_ms=p99_ms,
+        confident=sum(map(is_confident, run.samples)),
         deferred=sum(sample.is_flagged("deferred") for sample in run.samples),
         degraded=sum(sample.is_flagged("degraded") for sample in run.samples),
-        lost=len(run.lost), latest_ms=latest_s * 1000,
+        lost=len(run.lost),
+        latest_ms=latest_s * 1000,
     )
 
 
@@ -95,10 +98,16 @@ def _outcome(alone: list[Round], beside: list[Round]) -> Outcome:
     if latest_ms > LATE_MS:
         say(f"the client itself was up to {latest_ms:.0f} ms late with sending: this machine is busy with other things")
     figures = {
-        "ratio": ratio, "p99_alone_ms": p99_alone_ms, "p99_beside_ms": p99_beside_ms,
-        "p50_alone_ms": median(one.p50_ms for one in alone), "p50_beside_ms": median(one.p50_ms for one in beside),
-        "confident": sum(one.confident for one in both), "deferred": sum(one.deferred for one in beside),
-        "degraded": sum(one.degraded for one in both), "lost": lost, "client_late_ms": latest_ms,
+        "ratio": ratio,
+        "p99_alone_ms": p99_alone_ms,
+        "p99_beside_ms": p99_beside_ms,
+        "p50_alone_ms": median(one.p50_ms for one in alone),
+        "p50_beside_ms": median(one.p50_ms for one in beside),
+        "confident": sum(one.confident for one in both),
+        "deferred": sum(one.deferred for one in beside),
+        "degraded": sum(one.degraded for one in both),
+        "lost": lost,
+        "client_late_ms": latest_ms,
         "rounds": len(alone),
     }
     details = {"alone": [vars(one) for one in alone], "beside": [vars(one) for one in beside]}

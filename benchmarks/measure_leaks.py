@@ -94,7 +94,10 @@ def _send_good(torchserve: TorchServe, options: argparse.Namespace, count: int) 
 def _send(torchserve: TorchServe, options: argparse.Namespace, count: int, bodies: list[Body]) -> Run:
     return asyncio.run(
         send_many(
-            workflow_url(torchserve), torchserve.token("inference"), count=count, clients=options.clients,
+            workflow_url(torchserve),
+            torchserve.token("inference"),
+            count=count,
+            clients=options.clients,
             picture_for=lambda index: bodies[index % len(bodies)],
         )
     )
@@ -122,11 +125,17 @@ def _outcome(states: list[Footprint], failing: Run, good: Run) -> Outcome:
             f"{model}_rss_mb": _path(round(state.workers_rss_mb[model]) for state in states)
             for model in before.workers_rss_mb
         },
-        "queued": after.queued, "spooled": after.spooled, "failing": len(failing.samples),
-        "wrong_codes": wrong.total(), "requests": len(good.samples), "lost": len(good.lost),
+        "queued": after.queued,
+        "spooled": after.spooled,
+        "failing": len(failing.samples),
+        "wrong_codes": wrong.total(),
+        "requests": len(good.samples),
+        "lost": len(good.lost),
     }
     details = {
-        "states": [asdict(state) for state in states], "left_behind": found, "wrong_codes": dict(wrong),
+        "states": [asdict(state) for state in states],
+        "left_behind": found,
+        "wrong_codes": dict(wrong),
         "tolerances": asdict(TOLERANCES),
     }
     is_reached = not found and not wrong and not good.lost

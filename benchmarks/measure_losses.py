@@ -76,8 +76,12 @@ def _sent(torchserve: TorchServe, options: argparse.Namespace) -> Run:
 
     return asyncio.run(
         send_many(
-            workflow_url(torchserve), torchserve.token("inference"), count=options.requests, clients=options.clients,
-            picture_for=lambda index: dark if is_deferred(index, options.deferred) else bright, on_progress=progress,
+            workflow_url(torchserve),
+            torchserve.token("inference"),
+            count=options.requests,
+            clients=options.clients,
+            picture_for=lambda index: dark if is_deferred(index, options.deferred) else bright,
+            on_progress=progress,
         )
     )
 
@@ -91,14 +95,21 @@ def _outcome(
     for reason, count in reasons.items():
         say(f"{count} lost: {reason}")
     figures: dict[str, Figure] = {
-        "lost": len(run.lost), "retried": sum(retried.values()), "degraded": degraded,
-        "p50_ms": p50_ms, "p99_ms": p99_ms, "p999_ms": p999_ms,
+        "lost": len(run.lost),
+        "retried": sum(retried.values()),
+        "degraded": degraded,
+        "p50_ms": p50_ms,
+        "p99_ms": p99_ms,
+        "p999_ms": p999_ms,
         "slower_than_1s": sum(sample.seconds * 1000 > SLOW_MS for sample in run.samples),
         "under_way_at_a_kill": hit_by(run, kills, started_s=started_s),
-        "kills": by_model, "requests": len(run.samples), "per_second": run.per_second,
+        "kills": by_model,
+        "requests": len(run.samples),
+        "per_second": run.per_second,
     }
     details = {
-        "retried_by_node": retried, "reasons": dict(reasons),
+        "retried_by_node": retried,
+        "reasons": dict(reasons),
         "lost_by_second": sorted({round(sample.ended_s) for sample in run.lost}),
         "kills": [{"model": kill.model, "at_s": round(kill.at_s - started_s, 2)} for kill in kills],
         "slowest_ms": run.percentiles_ms(100)[0],

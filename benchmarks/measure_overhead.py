@@ -52,7 +52,10 @@ def _workflow_per_second(
 ) -> float:
     run = asyncio.run(
         send_many(
-            workflow_url(server), server.token("inference"), count=count, clients=options.clients,
+            workflow_url(server),
+            server.token("inference"),
+            count=count,
+            clients=options.clients,
             picture_for=lambda index: pictures[index % len(pictures)],
         )
     )
@@ -67,13 +70,17 @@ def _outcome(rounds: list[tuple[float, float]], sizes: dict[int, int], pictures:
     ratios = [workflow / bare for bare, workflow in rounds]
     ratio = median(ratios)
     figures: dict[str, Figure] = {
-        "ratio": ratio, "lowest": min(ratios), "highest": max(ratios),
+        "ratio": ratio,
+        "lowest": min(ratios),
+        "highest": max(ratios),
         "bare_per_second": median(bare for bare, _ in rounds),
         "workflow_per_second": median(workflow for _, workflow in rounds),
-        "mean_batch": mean_size(sizes), "rounds": len(rounds),
+        "mean_batch": mean_size(sizes),
+        "rounds": len(rounds),
     }
     details = {
         "rounds": [{"bare": bare, "workflow": workflow} for bare, workflow in rounds],
-        "batches_by_size": sizes, "mean_picture_bytes": round(sum(map(len, pictures)) / len(pictures)),
+        "batches_by_size": sizes,
+        "mean_picture_bytes": round(sum(map(len, pictures)) / len(pictures)),
     }
     return Outcome("overhead", f"ratio ≥ {TARGET}", ratio >= TARGET, figures, details)

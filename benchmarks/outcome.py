@@ -76,15 +76,19 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if name not in ("record", "no_environment")}
 
 
-def write_record(
-    outcome: Outcome, *, settings: Mapping[str, Any], hardware: Mapping[str, Any], folder: Path
-) -> Path:
+def write_record(outcome: Outcome, *, settings: Mapping[str, Any], hardware: Mapping[str, Any], folder: Path) -> Path:
     """Write the figures with all that they depend on; return the path of the file."""
     today = date.today().isoformat()
     value = {
-        "benchmark": outcome.name, "date": today, "target": outcome.target, "reached": outcome.is_reached,
-        "figures": outcome.figures, "details": outcome.details, "settings": settings,
-        "hardware": hardware, "versions": machine.versions(),
+        "benchmark": outcome.name,
+        "date": today,
+        "target": outcome.target,
+        "reached": outcome.is_reached,
+        "figures": outcome.figures,
+        "details": outcome.details,
+        "settings": settings,
+        "hardware": hardware,
+        "versions": machine.versions(),
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{outcome.name}-{today}.json"

@@ -128,13 +128,23 @@ def _write(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard:
 
 def _card(kind: Kind, architecture: Architecture) -> ModelCard:
     return ModelCard(
-        name=f"random-{kind.value}", version="random", kind=kind, architecture=architecture,
+        name=f"random-{kind.value}",
+        version="random",
+        kind=kind,
+        architecture=architecture,
         weights=Weights(file=WEIGHTS_FILE, sha256="0" * 64),
         preprocessing=Preprocessing(
-            width_px=224, height_px=224, resize_mode=ResizeMode.SQUASH, interpolation=Interpolation.BILINEAR,
-            mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225),
+            width_px=224,
+            height_px=224,
+            resize_mode=ResizeMode.SQUASH,
+            interpolation=Interpolation.BILINEAR,
+            mean=(0.485, 0.456, 0.406),
+            std=(0.229, 0.224, 0.225),
         ),
         labels={str(i): Taxon(label=f"species {i}") for i in range(LABELS)},
         gate=Gate(threshold=0.0, evidence="random weights: nothing may be deferred"),
-        training={}, metrics={}, limits="for timing only", licence="Apache-2.0",
+        training={},
+        metrics={},
+        limits="for timing only",
+        licence="Apache-2.0",
     )

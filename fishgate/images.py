@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from fishgate.errors import DamagedImage, EmptyImage, FishgateError, ImageTooLarge, UnsupportedImage
 
@@ -105,7 +105,7 @@ def _decoded(data: bytes, limits: ImageLimits, needed_px: int | None) -> Image.I
 def _opened(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         if data.startswith(_SIGNATURES) or data[8:12] in (b"WEBP", b"avif"):
             raise DamagedImage("the picture's header is damaged and cannot be read") from None
         raise UnsupportedImage(f"these bytes are no picture of an accepted format; send {FORMATS_TEXT}") from None

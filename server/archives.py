@@ -89,8 +89,8 @@ def build_workflow(store: Path, specification: Path) -> None:
 def _pack_folder(name: str, pack: str) -> Path:
     folder = ROOT / "models" / name / pack
     if not (folder / "model_card.json").is_file():
-        hint = "; get it with scripts/fetch_models" if pack == "hub" else ""
-        raise BuildError(f"the model pack {pack!r} has no card for {name}{hint}")
+        hint = "get it with scripts/fetch_models" if pack == "hub" else f"restore models/{name}/{pack} with git"
+        raise BuildError(f"the model pack {pack!r} has no card for {name}; {hint}")
     return folder
 
 

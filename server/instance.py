@@ -51,7 +51,10 @@ def wait_until_ready(settings: Settings, java: psutil.Process, picture: bytes, *
     deadline_s = time.monotonic() + limit_s
     _wait(lambda: settings.key_file.exists() and server.is_healthy(), java, settings, deadline_s)
     say("TorchServe is up; loading zero_shot and the workflow fish")
-    server.register_workflow()
+    try:
+        server.register_workflow()
+    except ManagementError as error:
+        raise StartError(f"{error}\n{_last_words(settings.log)}") from None
     answer: dict[str, object] = {}
 
     def is_identified() -> bool:
@@ -139,4 +142,7 @@ def _read_pid(settings: Settings) -> int:
 
 
 def _last_words(log: Path) -> str:
-    return "\n".join(log.read_text(errors="replace").splitlines()[-25:]) if log.exists() else "(none)"
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else ["(none)"]
+    # Our workers say in one line why they refuse a model; behind it come pages of stack traces.
+    telling = [line for line in lines if "is not served:" in line]
+    return "\n".join(telling[-3:] or lines[-25:])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fishgate.answer import Probabilities
-from fishgate.model_card import ModelCard, read_card, Kind
+from fishgate.model_card import Kind, ModelCard, read_card
 from fishgate.preprocessing import Pixels
 from handlers.adaptors import torchserve
 from handlers.expert_handler import ExpertHandler

@@ -29,14 +29,23 @@ def build_paced(store: Path, *, workflow: Path = HERE / "fish.yaml") -> None:
 def paced_card(kind: Kind) -> ModelCard:
     """Return a card that names no weights: a paced model has none."""
     return ModelCard(
-        name=f"paced-{kind.value}", version="paced", kind=kind,
+        name=f"paced-{kind.value}",
+        version="paced",
+        kind=kind,
         architecture=Architecture(library=Library.TORCHVISION, name="none"),
         weights=Weights(file="none.safetensors", sha256="0" * 64),
         preprocessing=Preprocessing(
-            width_px=64, height_px=64, resize_mode=ResizeMode.SQUASH, interpolation=Interpolation.BILINEAR,
-            mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5),
+            width_px=64,
+            height_px=64,
+            resize_mode=ResizeMode.SQUASH,
+            interpolation=Interpolation.BILINEAR,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
         ),
         labels={str(i): Taxon(label=f"species {i}") for i in range(40)},
         gate=Gate(threshold=0.5, evidence="paced: no network, no evidence"),
-        training={}, metrics={}, limits="for timing only", licence="Apache-2.0",
+        training={},
+        metrics={},
+        limits="for timing only",
+        licence="Apache-2.0",
     )

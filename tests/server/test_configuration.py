@@ -1,0 +1,109 @@
+"""The rendered configuration binds TorchServe to this machine and keeps strangers' archives out."""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from server.configuration import Ports, Settings, free_ports, recall, remember, taken_ports, write_files
+
+PORTS = Ports(18080, 18081, 18082, 17070, 17071)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", store=tmp_path / "store", ports=PORTS)
+
+
+@pytest.fixture
+def written(settings: Settings) -> dict[str, str]:
+    """The rendered config.properties, comments left out."""
+    lines = write_files(settings).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_every_place_is_filled_in(settings: Settings) -> None:
+    assert "${" not in write_files(settings).read_text()
+
+
+def test_every_address_is_the_loopback(written: dict[str, str]) -> None:
+    addresses = {name: value for name, value in written.items() if name.endswith("_address")}
+    assert len(addresses) == 5
+    assert {re.sub(r"^http://|:\d+$", "", value) for value in addresses.values()} == {"127.0.0.1"}
+
+
+def test_every_port_is_the_one_that_was_asked_for(written: dict[str, str]) -> None:
+    assert written["inference_address"] == "http://127.0.0.1:18080"
+    assert written["management_address"] == "http://127.0.0.1:18081"
+    assert written["metrics_address"] == "http://127.0.0.1:18082"
+    assert (written["grpc_inference_port"], written["grpc_management_port"]) == ("17070", "17071")
+
+
+def test_every_call_needs_a_token(written: dict[str, str]) -> None:
+    assert written["disable_token_authorization"] == "false"
+
+
+def test_models_cannot_be_registered_while_it_runs(written: dict[str, str]) -> None:
+    assert written["enable_model_api"] == "false"
+    assert written["install_py_dep_per_model"] == "false"
+
+
+def test_archives_come_from_the_store_only(written: dict[str, str], settings: Settings) -> None:
+    allowed = re.compile(written["allowed_urls"])
+    assert allowed.fullmatch(f"file://{settings.store}/fish.war")
+    for stranger in ("http://example.org/fish.war", "file:///etc/fish.war", f"file://{settings.store}.war"):
+        assert not allowed.fullmatch(stranger)
+    assert written["use_env_allowed_urls"] == "false"
+
+
+def test_fields_arrive_as_bytes(written: dict[str, str]) -> None:
+    assert written["decode_input_request"] == "false"
+
+
+def test_metrics_and_log_configuration_lie_in_the_home(written: dict[str, str], settings: Settings) -> None:
+    assert Path(written["metrics_config"]) == settings.home / "metrics.yaml"
+    assert (settings.home / "metrics.yaml").is_file()
+    assert (settings.home / "log4j2.xml").is_file()
+    assert settings.temporary.is_dir()
+    assert written["metrics_mode"] == "prometheus"
+
+
+def test_a_request_may_be_larger_than_our_own_limit(written: dict[str, str]) -> None:
+    from fishgate.images import DEFAULT_LIMITS
+
+    assert int(written["max_request_size"]) > DEFAULT_LIMITS.max_bytes
+
+
+def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path, store=tmp_path / "store", ports=PORTS, pack="hub", device="gpu")
+    remember(settings)
+    assert recall(tmp_path) == settings
+
+
+def test_without_memory_the_defaults_hold(tmp_path: Path) -> None:
+    assert recall(tmp_path) == Settings(home=tmp_path)
+
+
+def test_addresses_are_built_of_the_ports(settings: Settings) -> None:
+    assert settings.url == "http://127.0.0.1:18080"
+    assert settings.management_url == "http://127.0.0.1:18081"
+    assert settings.metrics_url == "http://127.0.0.1:18082/metrics"
+
+
+def test_free_ports_are_distinct_and_free() -> None:
+    ports = free_ports()
+    assert len(set(asdict(ports).values())) == 5
+    assert taken_ports(ports) == []
+
+
+def test_a_taken_port_is_found() -> None:
+    ports = asdict(free_ports())
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        ports["metrics"] = listening.getsockname()[1]
+        assert taken_ports(Ports(**ports)) == [ports["metrics"]]
