@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from fishgate.answer import Answer, ExpertView, ModelVersions, Opinion, Source
+from fishgate.answer import Answer, ExpertView, ModelVersions, Opinion
 from fishgate.errors import FishgateError
 from fishgate.gate import Verdict, judge
 from fishgate.options import Options

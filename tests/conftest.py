@@ -12,18 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 """Data that is not part of the repository: photographs, trouble pictures, lists."""
 
-_MARKS = {
-    "unit": "runs without a server; given to every test outside tests/e2e",
-    "e2e": "runs a real server; given to every test in tests/e2e",
-}
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    for name, meaning in _MARKS.items():
-        config.addinivalue_line("markers", f"{name}: {meaning}")
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by its folder: ``e2e`` runs a real server, ``unit`` is all the rest."""
     for item in items:
         item.add_marker("e2e" if (ROOT / "tests" / "e2e") in item.path.parents else "unit")
 

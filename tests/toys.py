@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors.torch import save_file
@@ -65,14 +65,14 @@ def toy_expert() -> torch.nn.Module:
     import torchvision
 
     torch.manual_seed(5)
-    network = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(TAXA))
+    network: Any = torchvision.models.get_model("shufflenet_v2_x0_5", weights=None, num_classes=len(TAXA))
     with torch.no_grad():  # without it, random weights say nearly the same of every picture
         for part in network.modules():
             if isinstance(part, torch.nn.BatchNorm2d):
                 part.momentum = 1.0
         network(torch.randn(32, 3, 32, 32) + torch.randn(32, 3, 1, 1))
         network.fc.weight.mul_(5.0)
-    return network.eval()
+    return cast(torch.nn.Module, network.eval())
 
 
 def toy_clip() -> torch.nn.Module:
@@ -80,4 +80,4 @@ def toy_clip() -> torch.nn.Module:
     import open_clip
 
     torch.manual_seed(6)
-    return open_clip.CLIP(**CLIP_CONFIG)
+    return cast(torch.nn.Module, open_clip.CLIP(**CLIP_CONFIG))

@@ -45,8 +45,11 @@ class Crossing:
     def leave(self, request_ids: list[str], *, wait_s: float) -> dict[str, Result]:
         """Return what has come of these requests after at most ``wait_s`` seconds, and forget them.
 
-        It returns as soon as there is something to tell.
+        It returns as soon as there is something to tell. ``request_ids`` are all that TorchServe
+        still holds open; what else is under way here was given up there, and is given up here.
         """
+        for given_up in self._under_way.keys() - set(request_ids):
+            self._under_way.pop(given_up).cancel()
         futures = [self._under_way[request_id] for request_id in request_ids]
         wait(futures, timeout=wait_s, return_when=FIRST_COMPLETED)
         done = [request_id for request_id in request_ids if self._under_way[request_id].done()]

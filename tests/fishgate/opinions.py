@@ -8,7 +8,9 @@ from fishgate.taxonomy import Rank
 
 def expert_opinion(confidence: float = 0.93, *, threshold: float = 0.87) -> Opinion:
     """The expert: Tilapia, with this confidence."""
-    tilapia = Candidate(label="Tilapia", scientific_name="Oreochromis niloticus", rank=Rank.SPECIES, confidence=confidence)
+    tilapia = Candidate(
+        label="Tilapia", scientific_name="Oreochromis niloticus", rank=Rank.SPECIES, confidence=confidence
+    )
     return Opinion(source=Source.EXPERT, model="demo-1", threshold=threshold, candidates=(tilapia,))
 
 

@@ -31,14 +31,16 @@ WRONG_CARDS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         "an expert is built by torchvision, the card says 'open_clip'",
     ),
     "unknown parameter": (
-        {"architecture": {**SHUFFLENET, "config": {"depth": 3}}}, CardError, "architecture.config of 'toy-expert'.*depth"
+        {"architecture": {**SHUFFLENET, "config": {"depth": 3}}}, CardError,
+        "architecture.config of 'toy-expert'.*depth",
     ),
     "a label too many": (
         {"labels": {str(i): {"label": f"fish {i}"} for i in range(4)}}, WeightsError,
         r"does not fit 'shufflenet_v2_x0_5' with 4 labels: .*size mismatch for fc.bias",
     ),
     "another network": (
-        {"architecture": {"library": "torchvision", "name": "squeezenet1_1"}}, WeightsError, "does not fit 'squeezenet1_1'"
+        {"architecture": {"library": "torchvision", "name": "squeezenet1_1"}}, WeightsError,
+        "does not fit 'squeezenet1_1'",
     ),
     "another kind": ({"kind": "zero_shot"}, CardError, "this worker needs 'expert'"),
 }

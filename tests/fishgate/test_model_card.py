@@ -22,7 +22,9 @@ def labelled(*keys: str) -> dict[str, Any]:
 
 
 WRONG = {
-    "labels from 1": (labelled("1", "2", "3"), "keys must be exactly 0 … n-1; there are 3 labels, but none for output 0"),
+    "labels from 1": (
+        labelled("1", "2", "3"), "the keys must be exactly 0 … n-1; there are 3 labels, but none for output 0"
+    ),
     "a hole": (labelled("0", "1", "3"), "there are 3 labels, but none for output 2"),
     "keys with zeros": (labelled("00", "01"), "none for output 0"),
     "keys in words": (labelled("zero"), "none for output 0"),
@@ -66,7 +68,7 @@ def test_a_card_that_is_no_json_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_card_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
-    with pytest.raises(CardError, match="there is no model_card.json .*scripts/build_archives"):
+    with pytest.raises(CardError, match=r"there is no model_card\.json .*scripts/build_archives"):
         read_card(tmp_path, kind=Kind.EXPERT)
 
 
@@ -100,7 +102,7 @@ def test_weights_that_differ_are_refused_with_both_hashes(tmp_path: Path) -> Non
 
 
 def test_missing_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="the weights 'weights.safetensors' .* are missing"):
+    with pytest.raises(WeightsError, match=r"the weights 'weights\.safetensors' .* are missing"):
         checked_weights(with_hash("0" * 64), tmp_path)
 
 

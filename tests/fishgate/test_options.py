@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -9,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fishgate.errors import InvalidOption
-from fishgate.options import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_TOP_K, Options, options_from_fields, options_to_fields
+from fishgate.options import (
+    MAX_LABEL_CHARACTERS,
+    MAX_LABELS,
+    MAX_TOP_K,
+    Options,
+    options_from_fields,
+    options_to_fields,
+)
 
 TOP_K = r"top_k must be a whole number from 1 to 50, got "
 THRESHOLD = r"threshold must be a number from 0 to 1, got "
@@ -100,7 +108,5 @@ def test_options_survive_the_form(options: Options) -> None:
 
 @given(st.dictionaries(st.sampled_from(("top_k", "labels", "threshold", "other")), st.text()))
 def test_any_text_gives_options_or_an_invalid_option(form: dict[str, str]) -> None:
-    try:
-        options_from_fields(form)
-    except InvalidOption as error:
-        assert str(error)
+    with contextlib.suppress(InvalidOption):
+        assert isinstance(options_from_fields(form), Options)

@@ -79,5 +79,5 @@ def test_one_spool_sweeps_only_now_and_then(folder: Path) -> None:
 
 def test_a_disk_that_does_not_take_the_picture_is_told(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("this is a file, no folder")
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="spool"):
         Spool(tmp_path / "spool").put(b"picture")

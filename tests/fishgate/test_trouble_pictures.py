@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -27,7 +28,7 @@ from fishgate.errors import PictureError
 from fishgate.images import open_picture, quieten_decoders
 quieten_decoders()
 outcomes = {}
-for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.*")):
+for path in sorted(path for path in pathlib.Path(sys.argv[1]).rglob("*") if path.is_file()):
     try:
         picture = open_picture(path.read_bytes(), needed_px=224)
         outcomes[path.name] = [picture.mode, *picture.size]
@@ -62,6 +63,7 @@ CODES = {
     "psd-oob-write.psd": "unsupported_image",
     "seek_too_large.tif": "damaged_image",
     "sgi_crash.bin": "unsupported_image",
+    "timeout-6646305047838720": "damaged_image",
 }
 
 SIZES = {
@@ -111,7 +113,7 @@ def outcomes(trouble: Path) -> dict[str, object]:
 def test_every_file_becomes_a_picture_or_a_picture_error(outcomes: dict[str, object]) -> None:
     wrong = {
         name: outcome for name, outcome in outcomes.items()
-        if not (outcome in PICTURE_ERRORS or isinstance(outcome, list) and outcome[0] == "RGB")
+        if not (outcome in PICTURE_ERRORS or (isinstance(outcome, list) and outcome[0] == "RGB"))
     }
     assert len(outcomes) > 50
     assert not wrong
@@ -157,9 +159,5 @@ def test_any_bytes_give_a_picture_or_a_picture_error(start: bytes, rest: bytes) 
 
 
 def _opens_or_refuses(data: bytes) -> None:
-    try:
-        picture = open_picture(data, limits=ImageLimits(max_pixels=1_000_000), needed_px=32)
-    except PictureError as error:
-        assert str(error)
-    else:
-        assert picture.mode == "RGB"
+    with contextlib.suppress(PictureError):
+        assert open_picture(data, limits=ImageLimits(max_pixels=1_000_000), needed_px=32).mode == "RGB"

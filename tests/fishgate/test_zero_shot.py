@@ -63,6 +63,18 @@ def noise(count: int) -> list[Pixels]:
     return list(np.random.default_rng(4).integers(0, 255, (count, 32, 32, 3), dtype=np.uint8))
 
 
+def count_passes(monkeypatch: pytest.MonkeyPatch, network: Any, method: str) -> list[int]:
+    """Return a list to which each pass through this part of the network adds its batch size."""
+    encode, sizes = getattr(network, method), []
+
+    def counted(batch: torch.Tensor) -> Any:
+        sizes.append(len(batch))
+        return encode(batch)
+
+    monkeypatch.setattr(network, method, counted)
+    return sizes
+
+
 @pytest.fixture(scope="module")
 def zero_shot(tmp_path_factory: pytest.TempPathFactory) -> ZeroShot:
     return load_zero_shot(write_folder(tmp_path_factory.mktemp("zero"), toy_clip(), "zero_shot"), CPU)
@@ -103,17 +115,15 @@ def test_the_order_of_the_candidates_does_not_change_what_each_gets(zero_shot: Z
 
 
 def test_pictures_with_different_candidates_share_one_forward_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, sizes = toy_clip(), []
-    encode = network.encode_image
-    monkeypatch.setattr(network, "encode_image", lambda batch: sizes.append(len(batch)) or encode(batch))
+    network = toy_clip()
+    sizes = count_passes(monkeypatch, network, "encode_image")
     ZeroShot(card("zero_shot"), network, CPU).predict(noise(4), [None, ["Pike"], ["Eel"], None])
     assert sizes == [4]
 
 
 def test_each_name_is_embedded_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, passes = toy_clip(), []
-    encode = network.encode_text
-    monkeypatch.setattr(network, "encode_text", lambda tokens: passes.append(len(tokens)) or encode(tokens))
+    network = toy_clip()
+    passes = count_passes(monkeypatch, network, "encode_text")
     model = ZeroShot(card("zero_shot"), network, CPU)
     assert len(passes) == len(TAXA)  # the card's own, before the first picture
     for _ in range(3):

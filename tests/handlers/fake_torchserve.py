@@ -104,7 +104,8 @@ class FakeContext:
         self._status = dict.fromkeys(self.request_ids, 200)
         self._headers = {index: {} for index in self.request_ids}
         bodies = handler.handle([request.fields for request in requests], self)
-        assert isinstance(bodies, list) and len(bodies) == len(requests)
+        assert isinstance(bodies, list)
+        assert len(bodies) == len(requests)
         return {
             request_id: Reply(bodies[index], self._status[index], self._headers[index])
             for index, request_id in self.request_ids.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from fishgate.errors import DamagedImage, Overloaded
 from tests.fishgate.opinions import zero_shot_opinion
 from tests.handlers.conftest import MakeRouter
 from tests.handlers.fake_torchserve import Reply
-from tests.handlers.rounds import PICTURE, answers, assert_stood_in, deferred_answer, handed_over
+from tests.handlers.rounds import ENOUGH_S, PICTURE, answers, assert_stood_in, deferred_answer, handed_over
 from tests.handlers.zero_shot_stand_in import Behaviour, drops, running, says, waits_then
 
 OPINION = wire.reply(zero_shot_opinion())
@@ -100,7 +101,7 @@ def test_the_expert_stands_in_when_zero_shot_is_too_slow(make_router: MakeRouter
 
 
 @pytest.mark.parametrize("behaviours", RECOVERIES.values(), ids=RECOVERIES)
-def test_zero_shot_is_asked_once_more_after(make_router: MakeRouter, spooled: Path, behaviours: list[Behaviour]) -> None:
+def test_zero_shot_is_asked_again_after(make_router: MakeRouter, spooled: Path, behaviours: list[Behaviour]) -> None:
     with running(*behaviours) as zero_shot:
         assert deferred_answer(make_router, spooled, zero_shot.url)["source"] == "zero_shot"
     assert len(zero_shot.requests) == 2
@@ -128,3 +129,16 @@ def test_no_more_pictures_than_allowed_wait_for_zero_shot(make_router: MakeRoute
             rest.update(context.round(handler, [r for r in requests if r.id not in {**turned_away, **rest}]))
     assert {reply.json["source"] for reply in rest.values()} == {"zero_shot"}
     assert len(zero_shot.requests) == 2
+
+
+def test_a_request_that_the_server_gave_up_is_given_up_here_too(make_router: MakeRouter, spooled: Path) -> None:
+    with running(waits_then(says(OPINION))) as zero_shot:
+        handler, context = make_router(zero_shot.url)
+        abandoned, passing = handed_over(spooled, 0.4), handed_over(spooled, 0.99)
+        abandoned.id, passing.id = "abandoned", "passing"
+        assert context.round(handler, [abandoned]) == {}
+        assert context.round(handler, [passing]).keys() == {"passing"}
+        deadline_s = time.monotonic() + ENOUGH_S
+        while list(spooled.iterdir()):
+            assert time.monotonic() < deadline_s, "its picture still waits in the spool"
+            time.sleep(0.01)

@@ -15,7 +15,7 @@ from tests.fishgate.opinions import expert_opinion, zero_shot_opinion
 from tests.handlers.conftest import MakeRouter
 from tests.handlers.fake_torchserve import FakeContext, Request
 from tests.handlers.rounds import answers, assert_stood_in, deferred_answer, handed_over
-from tests.handlers.zero_shot_stand_in import running, says
+from tests.handlers.zero_shot_stand_in import StandInHandler, running, says
 
 OPINION = wire.reply(zero_shot_opinion())
 NOBODY = "http://127.0.0.1:9"
@@ -83,11 +83,12 @@ def test_without_a_key_file_no_token_is_sent(make_router: MakeRouter, spooled: P
 
 def test_a_renewed_token_is_read_after_a_refusal(make_router: MakeRouter, spooled: Path, tmp_path: Path) -> None:
     keys = write_keys(tmp_path, "old")
-    with running(
-        says(OPINION),
-        lambda handler: (write_keys(tmp_path, "new"), says(b"no", 400)(handler)),
-        says(OPINION),
-    ) as zero_shot:
+
+    def renews_and_refuses(handler: StandInHandler) -> None:
+        write_keys(tmp_path, "new")
+        says(b"no", 400)(handler)
+
+    with running(says(OPINION), renews_and_refuses, says(OPINION)) as zero_shot:
         handler, context = make_router(zero_shot.url, key_file=keys)
         for _ in range(2):
             reply = answers(handler, context, [handed_over(spooled, 0.4)])[0]
@@ -124,5 +125,5 @@ def test_every_outcome_is_counted(make_router: MakeRouter, spooled: Path) -> Non
 
 def test_a_router_with_an_unknown_setting_does_not_start(tmp_path: Path) -> None:
     context = FakeContext(tmp_path, config={"fishgate": {"zero_shot_limit": 3}})
-    with pytest.raises(SettingError, match="unknown key 'zero_shot_limit'; allowed keys: least_ms, share_cores_with, z"):
+    with pytest.raises(SettingError, match=r"unknown key 'zero_shot_limit'; allowed keys: .*zero_shot_limit_s"):
         RouterHandler().initialize(context)

@@ -38,7 +38,7 @@ def test_settings_are_read() -> None:
 
 @pytest.mark.parametrize(("own", "message"), WRONG.values(), ids=WRONG)
 def test_a_wrong_setting_is_refused_with_the_allowed_keys(own: Any, message: str) -> None:
-    with pytest.raises(SettingError, match="model-config.yaml, fishgate: .*; allowed keys: least_ms") as caught:
+    with pytest.raises(SettingError, match=r"model-config\.yaml, fishgate: .*; allowed keys: least_ms") as caught:
         read_settings({"fishgate": own}, WorkerSettings)
     assert caught.match(message)
 

@@ -83,7 +83,8 @@ def test_the_workflow_archive_holds_its_specification(tmp_path: Path) -> None:
 
 
 def test_only_what_changed_is_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store, said = tmp_path / "store", []
+    store = tmp_path / "store"
+    said: list[str] = []
     sources = (source(write_model(tmp_path / "model")), source(None, "router"))
     monkeypatch.setattr(archives, "model_sources", lambda pack, device: sources)
 
@@ -116,7 +117,8 @@ def test_a_missing_pack_is_refused_with_what_to_do(
 @pytest.mark.parametrize("device", ["cpu", "gpu"])
 def test_the_sources_of_the_demo_pack_are_there(device: str) -> None:
     for model in model_sources("demo", device):
-        assert model.handler.is_file() and model.config.is_file()
+        assert model.handler.is_file()
+        assert model.config.is_file()
         assert model.model is None or (model.model / "weights.safetensors").is_file()
 
 
