@@ -53,6 +53,10 @@ def test_thresholds_were_chosen_and_explained(expert: Expert, zero_shot: ZeroSho
         assert "the lowest confidence from which at most" in card.gate.evidence
 
 
+def test_zero_shot_started_from_the_expert_beside_it(expert: Expert, zero_shot: ZeroShot):
+    assert zero_shot.card.training["start"]["sha256"] == expert.card.weights.sha256
+
+
 def test_both_packs_are_small():
     sizes = [path.stat().st_size for folder in (EXPERT_FOLDER, ZERO_SHOT_FOLDER) for path in folder.iterdir()]
     assert sum(sizes) < MAX_BYTES_OF_BOTH

@@ -90,6 +90,7 @@ def test_cards_say_what_they_must(folder: str, request: pytest.FixtureRequest):
     card: ModelCard = loader(request.getfixturevalue(folder), CPU).card
     assert card.version == "demo-1"
     assert card.training["seed"] == 7
+    assert card.training["start"]["file"] == "backbone.safetensors"
     assert [stage["name"] for stage in card.training["stages"]][-1] == "whole, large"
     assert "rights are mixed or unverified" in card.licence
     assert "Apache-2.0" in card.licence

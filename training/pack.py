@@ -1,0 +1,81 @@
+"""A model pack: half-precision weights and their card in one folder.
+
+Owns how both are written. It does not train or measure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from fishgate.model_card import Gate, ModelCard, Weights, sha256_of, write_card
+from training.splits import Split, Splits
+from training.stages import Stage
+
+WEIGHTS_FILE = "weights.safetensors"
+VERSION = "demo-1"
+NO_GATE = Gate(threshold=1.0, evidence="not chosen yet")
+LICENCE = (
+    "The weights were trained on photographs whose rights are mixed or unverified (see training.sources); "
+    "whoever uses them beyond trying out this software must clear those rights. They start from an ImageNet "
+    "MobileNetV2 under Apache-2.0. The code is the project's own."
+)
+
+SOURCE_NOTES = {
+    "kaggle31": "the 'Fish Dataset' of 31 species (Lampa et al., 2022), published without a licence",
+    "seafood11": "rotated pictures of one tray of each sea-food species; repository MIT, pictures not its own",
+    "imagenet_fish": "ImageNet samples, research use",
+}
+UNKNOWN_RIGHTS = "rights mixed or not stated"
+"""What is known of the origin and rights of the photographs of each source."""
+
+
+def save_weights(network: nn.Module, folder: Path) -> Weights:
+    """Write the weights in half precision; raise ValueError if one does not fit its range."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: _halved(name, tensor) for name, tensor in network.state_dict().items()}
+    path = folder / WEIGHTS_FILE
+    save_file(state, path)
+    path.chmod(0o644)  # safetensors lets only the owner read, but the server may run as another user
+    return Weights(file=WEIGHTS_FILE, sha256=sha256_of(path))
+
+
+def save_card(card: ModelCard, folder: Path, **changed: Any) -> ModelCard:
+    """Write the card with some fields changed, and return it."""
+    card = card.model_copy(update=changed)
+    write_card(card, folder)
+    return card
+
+
+def training_facts(
+    splits: Splits, stages: Sequence[Stage], *, start: Path, seed: int, minutes: float
+) -> dict[str, Any]:
+    """Return what every card tells of its training: photographs, splits, start, stages, seed and duration."""
+    return {
+        "sources": {
+            source: f"{count} photographs in training; {SOURCE_NOTES.get(source, UNKNOWN_RIGHTS)}"
+            for source, count in sorted(Counter(photo.source for photo in splits[Split.TRAIN]).items())
+        },
+        "photographs": {split.value: len(photos) for split, photos in splits.items()},
+        "split": "by the manifest's near-duplicate groups, which never cross; subjects of under four groups train only",
+        "start": {"file": start.name, "sha256": sha256_of(start)},
+        "stages": [asdict(stage) for stage in stages],
+        "seed": seed,
+        "minutes": minutes,
+    }
+
+
+def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    half = tensor.half().contiguous()
+    if not half.isfinite().all():
+        raise ValueError(f"{name!r} holds values beyond half precision ({tensor.abs().max():.3g})")
+    return half
