@@ -71,13 +71,15 @@ class Run:
     def steady_per_second(self, *, skip: int) -> float:
         """Return answers a second between the ``skip``-th answer and the ``skip``-th from the end.
 
-        Filling and draining the queues at both ends says nothing about throughput.
+        Filling and draining the queues at both ends says nothing about throughput. Answers come in
+        bursts, a batch at a time: both ends of the window are the last answer of a burst if ``skip``
+        is a multiple of the batch size, so that no batch is counted whose time is not.
         """
         ends_s = sorted(sample.ended_s for sample in self.samples if sample.answer is not None)
         if len(ends_s) <= 2 * skip + 1:
             raise ValueError(f"{len(ends_s)} answers are too few to leave out {skip} at each end")
-        last = len(ends_s) - 1 - skip
-        return (last - skip) / (ends_s[last] - ends_s[skip])
+        first, last = max(0, skip - 1), len(ends_s) - 1 - skip
+        return (last - first) / (ends_s[last] - ends_s[first])
 
 
 async def send_many(

@@ -40,6 +40,11 @@ def test_steady_rate_leaves_both_ends_out() -> None:
     assert run.steady_per_second(skip=1) == pytest.approx(10.0)
 
 
+def test_steady_rate_counts_no_batch_whose_time_it_leaves_out() -> None:
+    bursts = [sample(8 * batch + i, seconds=float(batch)) for batch in range(1, 13) for i in range(8)]
+    assert Run(bursts, seconds=12.0).steady_per_second(skip=16) == pytest.approx(8.0)
+
+
 def test_steady_rate_of_too_few_answers_is_refused() -> None:
     with pytest.raises(ValueError, match="3 answers are too few to leave out 1 at each end"):
         Run([sample(i) for i in range(3)], seconds=1.0).steady_per_second(skip=1)

@@ -128,6 +128,21 @@ def test_stop_leaves_no_process_behind(served: Path, script: Script) -> None:
     assert "not running" in script("stop").stdout
 
 
+def test_foreground_ends_cleanly_when_told_to(served: Path, script: Script) -> None:
+    script("stop")
+    port = str(recall(served).ports.inference)
+    command = [sys.executable, str(ROOT / "scripts" / "serve"), "--foreground", "--device", "cpu"]
+    command += ["--home", str(served), "--store", str(served / "store"), "--base-port", port]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert any("try " in line for line in process.stdout), "it never said how to use it"
+        family = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert process.wait(60) == 0
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in family)
+    assert "not running" in script("stop").stdout
+
+
 def test_identify_without_server_says_what_to_do(served: Path, script: Script) -> None:
     script("stop")
     done = script("identify", SAMPLES[0])
