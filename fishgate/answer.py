@@ -88,9 +88,7 @@ class Answer(Record):
     models: ModelVersions
 
 
-def opinion_from(
-    probabilities: Probabilities, taxa: Sequence[Taxon], card: ModelCard, *, top_k: int
-) -> Opinion:
+def opinion_from(probabilities: Probabilities, taxa: Sequence[Taxon], card: ModelCard, *, top_k: int) -> Opinion:
     """Turn one picture's probabilities over ``taxa`` into an opinion with ``top_k`` candidates."""
     if len(probabilities) != len(taxa):
         raise ValueError(f"{len(probabilities)} probabilities do not fit {len(taxa)} labels")

@@ -17,9 +17,7 @@ from fishgate.options import Options
 AskZeroShot = Callable[[], Awaitable[Opinion]]
 
 
-async def settle(
-    expert: Opinion, options: Options, *, ask_zero_shot: AskZeroShot, limit_s: float
-) -> Answer:
+async def settle(expert: Opinion, options: Options, *, ask_zero_shot: AskZeroShot, limit_s: float) -> Answer:
     """Return the answer for a picture of which the expert has said its opinion.
 
     Zero-shot is asked only if the gate defers. If it raises a FishgateError or takes longer than
@@ -50,9 +48,7 @@ def conclude(expert: Opinion, verdict: Verdict, zero_shot: Opinion | None) -> An
         low_confidence=degraded or _is_unsure(zero_shot),
         degraded=degraded,
         candidates=winner.candidates,
-        expert=ExpertView(
-            label=expert.best.label, confidence=expert.best.confidence, threshold=verdict.threshold
-        ),
+        expert=ExpertView(label=expert.best.label, confidence=expert.best.confidence, threshold=verdict.threshold),
         models=ModelVersions(expert=expert.model, zero_shot=zero_shot.model if zero_shot else None),
     )
 

@@ -71,8 +71,9 @@ def build_classifier(card: ModelCard) -> nn.Module:
 def load_weights(network: nn.Module, card: ModelCard, path: Path) -> None:
     """Copy the weights into the network; raise WeightsError if a name or a shape does not fit."""
     try:
-        network.load_state_dict({name: tensor.float() if tensor.is_floating_point() else tensor
-                                 for name, tensor in load_file(path).items()})
+        network.load_state_dict(
+            {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in load_file(path).items()}
+        )
     except SafetensorError as error:
         raise WeightsError(f"{card.weights.file!r} is no safetensors file, or is damaged: {error}") from None
     except RuntimeError as error:

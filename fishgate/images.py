@@ -53,9 +53,7 @@ class ImageLimits:
 DEFAULT_LIMITS = ImageLimits()
 
 
-def open_picture(
-    data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS, needed_px: int | None = None
-) -> Image.Image:
+def open_picture(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS, needed_px: int | None = None) -> Image.Image:
     """Decode a picture to mode RGB, upright, the first frame of an animation.
 
     ``needed_px`` is the longer side that the caller will scale to: a larger picture may then come

@@ -69,9 +69,7 @@ def request_from_fields(fields: Mapping[str, Field]) -> Request:
     if len(named) > 1:
         raise InvalidOption(f"one picture a request, got the fields {named[0]!r} and {named[1]!r}")
     options = {
-        name: _text(name, value)
-        for name, value in fields.items()
-        if name != named[0] and name not in _RESERVED_FIELDS
+        name: _text(name, value) for name, value in fields.items() if name != named[0] and name not in _RESERVED_FIELDS
     }
     return Request(picture=_bytes(fields[named[0]]), options=options_from_fields(options))
 

@@ -57,9 +57,7 @@ class ZeroShot:
         return tuple(self._taxon_called(label) for label in labels)
 
     @torch.inference_mode()
-    def predict(
-        self, batch: Sequence[Pixels], candidates: Sequence[Sequence[str] | None]
-    ) -> list[Probabilities]:
+    def predict(self, batch: Sequence[Pixels], candidates: Sequence[Sequence[str] | None]) -> list[Probabilities]:
         """Return each picture's probabilities over its own candidates, in the order given.
 
         ``candidates[i]`` are the client's labels for picture i, or None for the card's. The

@@ -41,8 +41,12 @@ class ExpertHandler:
         """Answer each row with JSON, or with the hand-over for the router; never raises."""
         started_s = time.perf_counter()
         results = run_batch(
-            rows, prepare=self._prepare, compute=self._compute,
-            executor=self._executor, meter=self._meter, model="expert",
+            rows,
+            prepare=self._prepare,
+            compute=self._compute,
+            executor=self._executor,
+            meter=self._meter,
+            model="expert",
         )
         replies = [self._reply(context, index, result) for index, result in enumerate(results)]
         time.sleep(torchserve.rest_ms(started_s, self._settings.least_ms) / 1000.0)

@@ -33,8 +33,12 @@ class ZeroShotHandler:
         """Answer each row with the JSON of an opinion or an error; never raises."""
         started_s = time.perf_counter()
         results = run_batch(
-            rows, prepare=self._prepare, compute=self._compute,
-            executor=self._executor, meter=self._meter, model="zero_shot",
+            rows,
+            prepare=self._prepare,
+            compute=self._compute,
+            executor=self._executor,
+            meter=self._meter,
+            model="zero_shot",
         )
         for index, result in enumerate(results):
             torchserve.set_reply(context, index, result, status_counts=True)

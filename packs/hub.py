@@ -84,18 +84,21 @@ class Hub:
 
     def is_cached(self, snapshot: Snapshot, file: RemoteFile) -> bool:
         """Whether the file need not be downloaded again."""
-        found = try_to_load_from_cache(
-            snapshot.repository, file.name, cache_dir=self.cache, revision=snapshot.revision
-        )
+        found = try_to_load_from_cache(snapshot.repository, file.name, cache_dir=self.cache, revision=snapshot.revision)
         return isinstance(found, str)
 
     def download(self, snapshot: Snapshot, file: RemoteFile) -> Path:
         """Return the file in the cache, downloaded or resumed if need be; its hash is checked."""
         with _translated(snapshot.repository, snapshot.revision):
-            path = Path(hf_hub_download(
-                snapshot.repository, file.name,
-                revision=snapshot.revision, endpoint=self._endpoint, cache_dir=self.cache,
-            ))
+            path = Path(
+                hf_hub_download(
+                    snapshot.repository,
+                    file.name,
+                    revision=snapshot.revision,
+                    endpoint=self._endpoint,
+                    cache_dir=self.cache,
+                )
+            )
         if file.sha256 and (seen := sha256_of(path)) != file.sha256:
             # The library would take the damaged file from its cache for ever.
             path.resolve().unlink()
@@ -127,10 +130,14 @@ def _translated(repository: str, revision: str | None) -> Iterator[None]:
     except OSError as error:
         raise HubError(f"the download of {repository} failed: {in_one_line(error)}; run again to resume it") from None
     except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise HubError(f"the answer about {repository} is not a model hub's: {in_one_line(error)}; "
-                       "check --endpoint and HF_ENDPOINT") from None
+        raise HubError(
+            f"the answer about {repository} is not a model hub's: {in_one_line(error)}; "
+            "check --endpoint and HF_ENDPOINT"
+        ) from None
 
 
 def _unreachable(error: BaseException) -> str:
-    return (f"the hub cannot be reached ({in_one_line(error)}); "
-            "check the network, or name a mirror with --endpoint or HF_ENDPOINT")
+    return (
+        f"the hub cannot be reached ({in_one_line(error)}); "
+        "check the network, or name a mirror with --endpoint or HF_ENDPOINT"
+    )

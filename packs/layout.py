@@ -30,8 +30,10 @@ def fitted(state: State, card: ModelCard) -> State:
     unknown = next((name for name in state if name not in wanted), None)
     if unknown is not None:
         shape = list(state[unknown].shape)
-        raise ForeignWeights(f"{unknown!r} of shape {shape} has no place in {_network(card)}, which ends at "
-                             f"{list(wanted)[-1]!r}; choose a revision that fits, or mend the card template")
+        raise ForeignWeights(
+            f"{unknown!r} of shape {shape} has no place in {_network(card)}, which ends at "
+            f"{list(wanted)[-1]!r}; choose a revision that fits, or mend the card template"
+        )
     return {name: _in_shape(state[name], tensor) for name, tensor in wanted.items()}
 
 
@@ -44,8 +46,10 @@ def wanted_state(card: ModelCard) -> State:
 
 def _check(name: str, state: State, wanted: Tensor) -> None:
     if name not in state:
-        raise ForeignWeights(f"{name!r} of shape {list(wanted.shape)} is wanted, but is not among the {len(state)} "
-                             f"names of the file, which begin with {next(iter(state))!r}")
+        raise ForeignWeights(
+            f"{name!r} of shape {list(wanted.shape)} is wanted, but is not among the {len(state)} "
+            f"names of the file, which begin with {next(iter(state))!r}"
+        )
     seen = state[name]
     if _without_ones(seen) != _without_ones(wanted):
         raise ForeignWeights(f"{name!r} has shape {list(seen.shape)}, the network wants {list(wanted.shape)}")

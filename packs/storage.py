@@ -30,8 +30,10 @@ def check_room(needs: Sequence[tuple[Path, int]]) -> None:
     for folder, size_bytes in by_disk.values():
         wanted, free = size_bytes + _RESERVE_BYTES, shutil.disk_usage(folder).free
         if size_bytes and free < wanted:
-            raise DiskFull(f"{wanted / _GB:.2f} GB are needed on the disk of {folder}, {free / _GB:.2f} GB are free; "
-                           "make room, or choose another disk with --output or HF_HOME")
+            raise DiskFull(
+                f"{wanted / _GB:.2f} GB are needed on the disk of {folder}, {free / _GB:.2f} GB are free; "
+                "make room, or choose another disk with --output or HF_HOME"
+            )
 
 
 @contextmanager

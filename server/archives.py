@@ -69,10 +69,21 @@ def build_model(store: Path, source: ModelSource) -> None:
         _stage(source, Path(scratch) / "content")
         shutil.copy(source.config, Path(scratch) / "model-config.yaml")
         _archive(
-            "model_archiver.model_packaging", Path(scratch),
-            "--model-name", source.name, "--version", "1.0", "--force",
-            "--handler", str(source.handler), "--config-file", str(Path(scratch) / "model-config.yaml"),
-            "--extra-files", str(Path(scratch) / "content"), "--export-path", str(store),
+            "model_archiver.model_packaging",
+            Path(scratch),
+            "--model-name",
+            source.name,
+            "--version",
+            "1.0",
+            "--force",
+            "--handler",
+            str(source.handler),
+            "--config-file",
+            str(Path(scratch) / "model-config.yaml"),
+            "--extra-files",
+            str(Path(scratch) / "content"),
+            "--export-path",
+            str(store),
         )
 
 
@@ -80,9 +91,17 @@ def build_workflow(store: Path, specification: Path) -> None:
     """Build the .war, whether or not it is there already."""
     with tempfile.TemporaryDirectory() as scratch:
         _archive(
-            "workflow_archiver.workflow_packaging", Path(scratch),
-            "--workflow-name", WORKFLOW, "--spec-file", str(specification),
-            "--handler", str(ROOT / "handlers" / "no_functions.py"), "--force", "--export-path", str(store),
+            "workflow_archiver.workflow_packaging",
+            Path(scratch),
+            "--workflow-name",
+            WORKFLOW,
+            "--spec-file",
+            str(specification),
+            "--handler",
+            str(ROOT / "handlers" / "no_functions.py"),
+            "--force",
+            "--export-path",
+            str(store),
         )
 
 
@@ -101,9 +120,7 @@ def _build_model(store: Path, source: ModelSource, say: Callable[[str], None]) -
 
 
 def _build_workflow(store: Path, specification: Path, say: Callable[[str], None]) -> bool:
-    return _unless_built(
-        store / f"{WORKFLOW}.war", [specification], lambda: build_workflow(store, specification), say
-    )
+    return _unless_built(store / f"{WORKFLOW}.war", [specification], lambda: build_workflow(store, specification), say)
 
 
 def _unless_built(archive: Path, inputs: list[Path], make: Callable[[], None], say: Callable[[str], None]) -> bool:

@@ -90,8 +90,12 @@ def write_files(settings: Settings) -> Path:
 
 def remember(settings: Settings) -> None:
     """Write down where the server listens, for the other scripts."""
-    value = {"store": str(settings.store), "pack": settings.pack, "device": settings.device,
-             "ports": asdict(settings.ports)}
+    value = {
+        "store": str(settings.store),
+        "pack": settings.pack,
+        "device": settings.device,
+        "ports": asdict(settings.ports),
+    }
     (settings.home / "server.json").write_text(json.dumps(value, indent=1))
 
 
@@ -101,8 +105,9 @@ def recall(home: Path = DEFAULT_HOME) -> Settings:
     if not path.exists():
         return Settings(home=home)
     value = json.loads(path.read_text())
-    return Settings(home=home, store=Path(value["store"]), pack=value["pack"], device=value["device"],
-                    ports=Ports(**value["ports"]))
+    return Settings(
+        home=home, store=Path(value["store"]), pack=value["pack"], device=value["device"], ports=Ports(**value["ports"])
+    )
 
 
 def free_ports() -> Ports:

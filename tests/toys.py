@@ -14,8 +14,16 @@ from fishgate.model_card import CARD_FILE, ModelCard, sha256_of
 WEIGHTS = "weights.safetensors"
 
 TAXA: list[dict[str, Any]] = [
-    {"label": "Tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "kingdom": "Animalia",
-     "phylum": "Chordata", "class": "Actinopterygii", "order": "Cichliformes", "family": "Cichlidae"},
+    {
+        "label": "Tilapia",
+        "scientific_name": "Oreochromis niloticus",
+        "rank": "species",
+        "kingdom": "Animalia",
+        "phylum": "Chordata",
+        "class": "Actinopterygii",
+        "order": "Cichliformes",
+        "family": "Cichlidae",
+    },
     {"label": "Gourami", "scientific_name": "Trichopodus", "rank": "genus"},
     {"label": "Mystery fish"},
 ]
@@ -33,14 +41,25 @@ def card_json(kind: str = "expert", **changes: Any) -> dict[str, Any]:
     """Return the JSON of a card that is right in every point, but for the changes."""
     clip = {"library": "open_clip", "name": "toy", "config": CLIP_CONFIG}
     card = {
-        "name": f"toy-{kind}", "version": f"{kind}-1", "kind": kind,
+        "name": f"toy-{kind}",
+        "version": f"{kind}-1",
+        "kind": kind,
         "architecture": clip if kind == "zero_shot" else SHUFFLENET,
         "weights": {"file": WEIGHTS, "sha256": "0" * 64},
-        "preprocessing": {"width_px": 32, "height_px": 32, "resize_mode": "squash", "interpolation": "bilinear",
-                          "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+        "preprocessing": {
+            "width_px": 32,
+            "height_px": 32,
+            "resize_mode": "squash",
+            "interpolation": "bilinear",
+            "mean": [0.485, 0.456, 0.406],
+            "std": [0.229, 0.224, 0.225],
+        },
         "labels": {str(i): taxon for i, taxon in enumerate(TAXA)},
         "gate": {"threshold": 0.5, "evidence": "none, it is a toy"},
-        "training": {}, "metrics": {}, "limits": "knows nothing", "licence": "none needed",
+        "training": {},
+        "metrics": {},
+        "limits": "knows nothing",
+        "licence": "none needed",
     }
     return {**card, **changes}
 

@@ -45,9 +45,7 @@ class TorchServeMeter:
 
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
-        self._metrics.get_metric(metric.value, self._histogram).add_or_update(
-            round(value, 6), list(labels.values())
-        )
+        self._metrics.get_metric(metric.value, self._histogram).add_or_update(round(value, 6), list(labels.values()))
 
 
 def show_own_log() -> None:

@@ -71,7 +71,8 @@ def fishgate_modules() -> dict[str, set[str]]:
     """Each module of fishgate with the modules of fishgate that it imports."""
     return {
         path.stem: {
-            name.split(".")[1] for name in imports_of(path)
+            name.split(".")[1]
+            for name in imports_of(path)
             if name.startswith("fishgate.") and name.split(".")[1] in LAYER_OF
         }
         for path in python_files("fishgate")
@@ -130,7 +131,11 @@ def test_importing_what_reads_requests_loads_no_heavy_library() -> None:
     lines = [f"import fishgate.{module}" for module in TORCH_FREE]
     check = "import sys; print(sorted({'torch', 'torchvision', 'open_clip', 'ts', 'aiohttp'} & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", "; ".join([*lines, check])], capture_output=True, text=True, timeout=60,
-        env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=ROOT,
+        [sys.executable, "-c", "; ".join([*lines, check])],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
     )
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr

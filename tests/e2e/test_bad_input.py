@@ -46,8 +46,14 @@ EXPECTED = {
 }
 
 WRONG_OPTIONS = [
-    {"top_k": "0"}, {"top_k": "many"}, {"threshold": "2"}, {"threshold": "nan"}, {"labels": "cod"},
-    {"labels": "[]"}, {"labels": '["cod", "Cod"]'}, {"colour": "red"},
+    {"top_k": "0"},
+    {"top_k": "many"},
+    {"threshold": "2"},
+    {"threshold": "nan"},
+    {"labels": "cod"},
+    {"labels": "[]"},
+    {"labels": '["cod", "Cod"]'},
+    {"colour": "red"},
 ]
 
 

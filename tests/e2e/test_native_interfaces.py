@@ -149,7 +149,9 @@ def test_metrics_count_what_happened(demo: TorchServe) -> None:
     assert grown["fishgate_expert_confidence_count"] == 2
     assert grown["fishgate_batches_total"] >= 4
     assert {labels["stage"] for labels, _ in after["fishgate_stage_seconds_count"]} == {
-        "decode", "forward", "zero_shot_call",
+        "decode",
+        "forward",
+        "zero_shot_call",
     }
 
 

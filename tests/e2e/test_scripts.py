@@ -92,7 +92,10 @@ def test_identify_prints_one_json_a_line_in_order(served: Path, script: Script, 
     done = script("identify", "--json", "--top-k", "1", SAMPLES[0], str(bad), str(tmp_path / "none.jpg"), SAMPLES[1])
     replies = [json.loads(line) for line in done.stdout.splitlines()]
     assert [reply.get("error", {}).get("code") for reply in replies] == [
-        None, "unsupported_image", "unreadable_file", None,
+        None,
+        "unsupported_image",
+        "unreadable_file",
+        None,
     ]
     assert replies[0]["label"] == "Gold Fish"
     assert len(replies[0]["candidates"]) == 1

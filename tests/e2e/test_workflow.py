@@ -85,7 +85,11 @@ def test_request_that_claims_to_be_direct_is_refused(demo: TorchServe) -> None:
 def test_known_fish_come_back_by_name(demo: TorchServe) -> None:
     """One photograph of each class: an off-by-one in the labels would fail nearly all of them."""
     with (PHOTOS / "manifest.csv").open() as file:
-        rows = {row["expert_class"]: row["path"] for row in csv.DictReader(file) if row["source"] in ("kaggle31", "seafood11")}
+        rows = {
+            row["expert_class"]: row["path"]
+            for row in csv.DictReader(file)
+            if row["source"] in ("kaggle31", "seafood11")
+        }
     assert len(rows) == 40
     right = [
         label

@@ -43,7 +43,10 @@ def test_no_more_candidates_than_asked_for_or_known(top_k: int, count: int) -> N
 
 def test_a_candidate_tells_its_taxon_and_confidence() -> None:
     assert opinion([0.75, 0.25, 0.0]).best.model_dump(mode="json") == {
-        "label": "Tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "confidence": 0.75
+        "label": "Tilapia",
+        "scientific_name": "Oreochromis niloticus",
+        "rank": "species",
+        "confidence": 0.75,
     }
 
 

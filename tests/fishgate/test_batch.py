@@ -75,9 +75,7 @@ def test_a_pass_that_always_breaks_gives_each_item_its_error(executor: Executor)
 
 
 def test_a_foreign_error_tells_the_client_nothing_of_its_inside(executor: Executor) -> None:
-    found = run_batch(
-        [""], prepare=to_number, compute=list, executor=executor, meter=SilentMeter(), model="expert"
-    )
+    found = run_batch([""], prepare=to_number, compute=list, executor=executor, meter=SilentMeter(), model="expert")
     assert "operator finds the cause in the log" in str(found[0])
     assert "paths" not in str(found[0])
 

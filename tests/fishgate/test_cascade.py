@@ -15,8 +15,14 @@ from fishgate.wire import reply
 from tests.fishgate.opinions import expert_opinion, zero_shot_opinion
 
 ACCEPTED = {  # the JSON of an accepted picture, in the order of its fields
-    "label": "Tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "confidence": 0.993,
-    "source": "expert", "deferred": False, "low_confidence": False, "degraded": False,
+    "label": "Tilapia",
+    "scientific_name": "Oreochromis niloticus",
+    "rank": "species",
+    "confidence": 0.993,
+    "source": "expert",
+    "deferred": False,
+    "low_confidence": False,
+    "degraded": False,
     "candidates": [
         {"label": "Tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "confidence": 0.993}
     ],
@@ -24,6 +30,7 @@ ACCEPTED = {  # the JSON of an accepted picture, in the order of its fields
     "models": {"expert": "demo-1", "zero_shot": None},
 }
 
+DEFAULT = Options()
 NOT_HAD = [error("zero-shot's own words") for error in REQUEST_ERRORS]
 
 
@@ -47,7 +54,11 @@ async def never() -> Opinion:
 
 
 def settled(
-    expert: Opinion, ask: AskZeroShot, options: Options = Options(), *, limit_s: float = 10.0  # noqa: B008
+    expert: Opinion,
+    ask: AskZeroShot,
+    options: Options = DEFAULT,
+    *,
+    limit_s: float = 10.0,
 ) -> Answer:
     return asyncio.run(settle(expert, options, ask_zero_shot=ask, limit_s=limit_s))
 

@@ -13,10 +13,14 @@ from fishgate.errors import REQUEST_ERRORS, FishgateError, InternalError, error_
 CLASSES = [value for _, value in inspect.getmembers(errors, inspect.isclass) if value.__module__ == errors.__name__]
 
 CODES = {
-    "EmptyImage": ("empty_image", 400), "InvalidOption": ("invalid_option", 400),
-    "UnsupportedImage": ("unsupported_image", 415), "DamagedImage": ("damaged_image", 422),
-    "ImageTooLarge": ("image_too_large", 413), "Overloaded": ("overloaded", 503),
-    "TimedOut": ("timed_out", 504), "InternalError": ("internal", 500),
+    "EmptyImage": ("empty_image", 400),
+    "InvalidOption": ("invalid_option", 400),
+    "UnsupportedImage": ("unsupported_image", 415),
+    "DamagedImage": ("damaged_image", 422),
+    "ImageTooLarge": ("image_too_large", 413),
+    "Overloaded": ("overloaded", 503),
+    "TimedOut": ("timed_out", 504),
+    "InternalError": ("internal", 500),
 }
 
 

@@ -20,26 +20,33 @@ CPU = Device("cpu")
 
 WRONG_CARDS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown architecture": (
-        {"architecture": {"library": "torchvision", "name": "resnet_9000"}}, CardError,
+        {"architecture": {"library": "torchvision", "name": "resnet_9000"}},
+        CardError,
         "torchvision has no classifier 'resnet_9000'; see torchvision.models.list_models",
     ),
     "a detector": (
-        {"architecture": {"library": "torchvision", "name": "fasterrcnn_resnet50_fpn"}}, CardError, "no classifier"
+        {"architecture": {"library": "torchvision", "name": "fasterrcnn_resnet50_fpn"}},
+        CardError,
+        "no classifier",
     ),
     "another library": (
-        {"architecture": {"library": "open_clip", "name": "toy", "config": CLIP_CONFIG}}, CardError,
+        {"architecture": {"library": "open_clip", "name": "toy", "config": CLIP_CONFIG}},
+        CardError,
         "an expert is built by torchvision, the card says 'open_clip'",
     ),
     "unknown parameter": (
-        {"architecture": {**SHUFFLENET, "config": {"depth": 3}}}, CardError,
+        {"architecture": {**SHUFFLENET, "config": {"depth": 3}}},
+        CardError,
         "architecture.config of 'toy-expert'.*depth",
     ),
     "a label too many": (
-        {"labels": {str(i): {"label": f"fish {i}"} for i in range(4)}}, WeightsError,
+        {"labels": {str(i): {"label": f"fish {i}"} for i in range(4)}},
+        WeightsError,
         r"does not fit 'shufflenet_v2_x0_5' with 4 labels: .*size mismatch for fc.bias",
     ),
     "another network": (
-        {"architecture": {"library": "torchvision", "name": "squeezenet1_1"}}, WeightsError,
+        {"architecture": {"library": "torchvision", "name": "squeezenet1_1"}},
+        WeightsError,
         "does not fit 'squeezenet1_1'",
     ),
     "another kind": ({"kind": "zero_shot"}, CardError, "this worker needs 'expert'"),

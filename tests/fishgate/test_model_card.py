@@ -23,7 +23,8 @@ def labelled(*keys: str) -> dict[str, Any]:
 
 WRONG = {
     "labels from 1": (
-        labelled("1", "2", "3"), "the keys must be exactly 0 … n-1; there are 3 labels, but none for output 0"
+        labelled("1", "2", "3"),
+        "the keys must be exactly 0 … n-1; there are 3 labels, but none for output 0",
     ),
     "a hole": (labelled("0", "1", "3"), "there are 3 labels, but none for output 2"),
     "keys with zeros": (labelled("00", "01"), "none for output 0"),

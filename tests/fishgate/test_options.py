@@ -35,10 +35,14 @@ GOOD = {
     "threshold 1": ({"threshold": "1.0"}, Options(threshold=1.0)),
     "threshold in powers": ({"threshold": "5e-1"}, Options(threshold=0.5)),
     "labels": ({"labels": '["Trout", " Sea bass "]'}, Options(labels=("Trout", "Sea bass"))),
-    "labels beyond ASCII": ({"labels": '["Forelle", "鱒", "Lachs\\u00e4hnlich"]'},
-                            Options(labels=("Forelle", "鱒", "Lachsähnlich"))),
-    "most labels": ({"labels": json.dumps([str(i) for i in range(100)])},
-                    Options(labels=tuple(str(i) for i in range(100)))),
+    "labels beyond ASCII": (
+        {"labels": '["Forelle", "鱒", "Lachs\\u00e4hnlich"]'},
+        Options(labels=("Forelle", "鱒", "Lachsähnlich")),
+    ),
+    "most labels": (
+        {"labels": json.dumps([str(i) for i in range(100)])},
+        Options(labels=tuple(str(i) for i in range(100))),
+    ),
     "longest label": ({"labels": json.dumps(["x" * 100])}, Options(labels=("x" * 100,))),
 }
 

@@ -13,8 +13,12 @@ from pydantic import ValidationError
 from fishgate.preprocessing import Preprocessing, normalise, to_pixels
 
 IMAGENET: dict[str, Any] = {
-    "width_px": 40, "height_px": 20, "resize_mode": "squash", "interpolation": "bilinear",
-    "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225),
+    "width_px": 40,
+    "height_px": 20,
+    "resize_mode": "squash",
+    "interpolation": "bilinear",
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
 }
 
 WRONG = {

@@ -11,8 +11,14 @@ from tests.toys import TAXA
 TILAPIA = Taxon.model_validate(TAXA[0])
 
 NAMES = [
-    ("Tilapia", True), ("tilapia", True), ("  TILAPIA ", True), ("Oreochromis niloticus", True),
-    ("oreochromis NILOTICUS", True), ("Oreochromis", False), ("", False), ("Cichlidae", False),
+    ("Tilapia", True),
+    ("tilapia", True),
+    ("  TILAPIA ", True),
+    ("Oreochromis niloticus", True),
+    ("oreochromis NILOTICUS", True),
+    ("Oreochromis", False),
+    ("", False),
+    ("Cichlidae", False),
 ]
 
 
@@ -27,7 +33,12 @@ def test_a_taxon_without_scientific_name_is_not_called_none() -> None:
 
 def test_the_lineage_runs_from_the_kingdom_down_to_the_taxon() -> None:
     assert TILAPIA.lineage == (
-        "Animalia", "Chordata", "Actinopterygii", "Cichliformes", "Cichlidae", "Oreochromis niloticus"
+        "Animalia",
+        "Chordata",
+        "Actinopterygii",
+        "Cichliformes",
+        "Cichlidae",
+        "Oreochromis niloticus",
     )
 
 

@@ -112,7 +112,8 @@ def outcomes(trouble: Path) -> dict[str, object]:
 
 def test_every_file_becomes_a_picture_or_a_picture_error(outcomes: dict[str, object]) -> None:
     wrong = {
-        name: outcome for name, outcome in outcomes.items()
+        name: outcome
+        for name, outcome in outcomes.items()
         if not (outcome in PICTURE_ERRORS or (isinstance(outcome, list) and outcome[0] == "RGB"))
     }
     assert len(outcomes) > 50

@@ -33,16 +33,19 @@ NAMES = {
 WRONG_CARDS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another library": ({"architecture": SHUFFLENET}, CardError, "zero-shot is built by open_clip"),
     "no configuration": (
-        {"architecture": {"library": "open_clip", "name": "toy"}}, CardError,
-        "of 'toy-zero_shot' is no open_clip model"
+        {"architecture": {"library": "open_clip", "name": "toy"}},
+        CardError,
+        "of 'toy-zero_shot' is no open_clip model",
     ),
     "unknown parameter": (
-        {"architecture": {"library": "open_clip", "name": "toy", "config": {**CLIP_CONFIG, "depth": 3}}}, CardError,
+        {"architecture": {"library": "open_clip", "name": "toy", "config": {**CLIP_CONFIG, "depth": 3}}},
+        CardError,
         "is no open_clip model: .*depth",
     ),
     "another size": (
         {"architecture": {"library": "open_clip", "name": "toy", "config": {**CLIP_CONFIG, "embed_dim": 16}}},
-        WeightsError, "does not fit 'toy' with 3 labels: .*size mismatch",
+        WeightsError,
+        "does not fit 'toy' with 3 labels: .*size mismatch",
     ),
     "another kind": ({"kind": "expert"}, CardError, "this worker needs 'zero_shot'"),
 }

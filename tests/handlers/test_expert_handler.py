@@ -75,8 +75,12 @@ def test_through_the_workflow_errors_travel_as_data(
 @pytest.mark.parametrize("headers", WAYS_PAST_THE_WORKFLOW.values(), ids=WAYS_PAST_THE_WORKFLOW)
 @pytest.mark.parametrize("option", [ACCEPT, DEFER], ids=["accepted", "deferred"])
 def test_a_direct_request_gets_the_plain_opinion(
-    handler: ExpertHandler, context: FakeContext, spooled: Path, red_64x48_jpeg: bytes,
-    headers: dict[str, str], option: dict[str, bytes],
+    handler: ExpertHandler,
+    context: FakeContext,
+    spooled: Path,
+    red_64x48_jpeg: bytes,
+    headers: dict[str, str],
+    option: dict[str, bytes],
 ) -> None:
     reply = context.batch(handler, Request({"data": red_64x48_jpeg, **option}, dict(headers)))[0]
     opinion = wire.opinion_from_json(reply.body)
@@ -120,7 +124,10 @@ def test_a_full_disk_does_not_lose_the_answer(
 
 
 def test_a_pass_that_breaks_loses_only_the_culprit(
-    handler: ExpertHandler, context: FakeContext, red_64x48_jpeg: bytes, green_48x64_png: bytes,
+    handler: ExpertHandler,
+    context: FakeContext,
+    red_64x48_jpeg: bytes,
+    green_48x64_png: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expert, predict = handler._expert, handler._expert.predict

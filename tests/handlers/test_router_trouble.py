@@ -94,7 +94,9 @@ def test_a_renewed_token_is_read_after_a_refusal(make_router: MakeRouter, spoole
             reply = answers(handler, context, [handed_over(spooled, 0.4)])[0]
             assert reply.json["source"] == "zero_shot"
     assert [headers["Authorization"] for _, headers, _ in zero_shot.requests] == [
-        "Bearer old", "Bearer old", "Bearer new"
+        "Bearer old",
+        "Bearer old",
+        "Bearer new",
     ]
 
 
@@ -115,8 +117,11 @@ def test_every_outcome_is_counted(make_router: MakeRouter, spooled: Path) -> Non
             answers(handler, context, [handed_over(spooled, confidence)])
         answers(handler, context, [Request({"body": b""})])
     assert [tuple(labels.values()) for _, labels in context.metrics.values("fishgate_identifications_total")] == [
-        ("expert", "accepted"), ("zero_shot", "accepted"), ("zero_shot", "low_confidence"),
-        ("expert", "degraded"), ("none", "error"),
+        ("expert", "accepted"),
+        ("zero_shot", "accepted"),
+        ("zero_shot", "low_confidence"),
+        ("expert", "degraded"),
+        ("none", "error"),
     ]
     assert len(context.metrics.values("fishgate_deferrals_total")) == 3
     stages = [labels for _, labels in context.metrics.values("fishgate_stage_seconds")]

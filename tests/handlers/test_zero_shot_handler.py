@@ -60,16 +60,17 @@ def test_a_client_label_that_the_card_knows_comes_with_its_taxon(
     fields = {"data": red_64x48_jpeg, "labels": b'["tilapia"]'}
     best = context.batch(handler, Request(fields, dict(DIRECT)))[0].json["candidates"][0]
     assert best == {
-        "label": "tilapia", "scientific_name": "Oreochromis niloticus", "rank": "species", "confidence": 1.0
+        "label": "tilapia",
+        "scientific_name": "Oreochromis niloticus",
+        "rank": "species",
+        "confidence": 1.0,
     }
 
 
 def test_the_work_is_measured(handler: ZeroShotHandler, context: FakeContext, red_64x48_jpeg: bytes) -> None:
     context.batch(handler, Request({"data": red_64x48_jpeg}), Request({"data": b"no picture"}))
     assert context.metrics.values("fishgate_batches_total") == [(1, {"model": "zero_shot", "size": "1"})]
-    assert context.metrics.values("fishgate_errors_total") == [
-        (1, {"model": "zero_shot", "code": "unsupported_image"})
-    ]
+    assert context.metrics.values("fishgate_errors_total") == [(1, {"model": "zero_shot", "code": "unsupported_image"})]
     assert {labels["stage"] for _, labels in context.metrics.values("fishgate_stage_seconds")} == {"decode", "forward"}
 
 

@@ -28,8 +28,11 @@ def fetch(hub: Hub, folders: Folders, revision: str | None = None) -> tuple[bool
 
 def contents(folder: Path) -> dict[str, tuple[str, int]]:
     """Everything below a folder with hash and time of change."""
-    return {str(path.relative_to(folder)): (sha256_of(path), path.stat().st_mtime_ns)
-            for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(folder)): (sha256_of(path), path.stat().st_mtime_ns)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture(autouse=True)

@@ -111,8 +111,18 @@ class _Handler(BaseHTTPRequestHandler):
         commit = repository.resolve(revision)
         if commit is None:
             return self._refuse(404, "RevisionNotFound")
-        body = json.dumps({"id": name, "modelId": name, "sha": commit, "private": False, "tags": [], "downloads": 0,
-                           "likes": 0, "siblings": [self._described(f) for f in repository.commits[commit].values()]})
+        body = json.dumps(
+            {
+                "id": name,
+                "modelId": name,
+                "sha": commit,
+                "private": False,
+                "tags": [],
+                "downloads": 0,
+                "likes": 0,
+                "siblings": [self._described(f) for f in repository.commits[commit].values()],
+            }
+        )
         self._send(body.encode(), {"Content-Type": "application/json"})
 
     def _described(self, file: Path) -> dict[str, object]:
@@ -134,8 +144,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if found else 200)
         if found:
             self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
-        for key, value in {"ETag": f'"{self.server.hash_of(file)}"', "X-Repo-Commit": commit,
-                           "Accept-Ranges": "bytes", "Content-Length": str(size - start)}.items():
+        for key, value in {
+            "ETag": f'"{self.server.hash_of(file)}"',
+            "X-Repo-Commit": commit,
+            "Accept-Ranges": "bytes",
+            "Content-Length": str(size - start),
+        }.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":

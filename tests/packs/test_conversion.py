@@ -116,10 +116,12 @@ MISFITS = {
     ),
     "a name is unknown": ({"head.weight": torch.zeros(3)}, r"'head.weight' of shape \[3\] has no place in 'convnext"),
     "a shape differs": (
-        {"features.0.0.bias": torch.zeros(97)}, r"'features.0.0.bias' has shape \[97\], the network wants \[96\]",
+        {"features.0.0.bias": torch.zeros(97)},
+        r"'features.0.0.bias' has shape \[97\], the network wants \[96\]",
     ),
     "whole numbers": (
-        {"features.0.0.bias": torch.zeros(96, dtype=torch.int8)}, r"'features.0.0.bias' holds torch.int8",
+        {"features.0.0.bias": torch.zeros(96, dtype=torch.int8)},
+        r"'features.0.0.bias' holds torch.int8",
     ),
 }
 
@@ -134,9 +136,7 @@ def test_weights_that_do_not_fit_are_refused_by_their_first_name(
     assert not (tmp_path / "weights.safetensors").exists()
 
 
-def test_tensors_that_share_memory_are_written_apart(
-    card: ModelCard, network: torch.nn.Module, tmp_path: Path
-) -> None:
+def test_tensors_that_share_memory_are_written_apart(card: ModelCard, network: torch.nn.Module, tmp_path: Path) -> None:
     shared = torch.arange(96.0)
     changes = {"features.0.0.bias": shared, "features.0.1.weight": shared}
     torch.save(changed(network, **changes), tmp_path / "published.pth")

@@ -36,14 +36,29 @@ LABELS = {
 @pytest.fixture
 def pack(tmp_path: Path) -> Path:
     save_file(tiny_state(), tmp_path / "weights.safetensors")
-    card = ModelCard.model_validate({
-        "name": "tiny", "version": "1", "kind": "zero_shot", "labels": LABELS, "training": {}, "metrics": {},
-        "architecture": {"library": "open_clip", "name": "tiny", "config": TINY},
-        "weights": {"file": "weights.safetensors", "sha256": sha256_of(tmp_path / "weights.safetensors")},
-        "preprocessing": {"width_px": 224, "height_px": 224, "resize_mode": "squash", "interpolation": "bilinear",
-                          "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25)},
-        "gate": {"threshold": 0.5, "evidence": "none"}, "limits": "a toy", "licence": "none",
-    })
+    card = ModelCard.model_validate(
+        {
+            "name": "tiny",
+            "version": "1",
+            "kind": "zero_shot",
+            "labels": LABELS,
+            "training": {},
+            "metrics": {},
+            "architecture": {"library": "open_clip", "name": "tiny", "config": TINY},
+            "weights": {"file": "weights.safetensors", "sha256": sha256_of(tmp_path / "weights.safetensors")},
+            "preprocessing": {
+                "width_px": 224,
+                "height_px": 224,
+                "resize_mode": "squash",
+                "interpolation": "bilinear",
+                "mean": (0.5, 0.5, 0.5),
+                "std": (0.25, 0.25, 0.25),
+            },
+            "gate": {"threshold": 0.5, "evidence": "none"},
+            "limits": "a toy",
+            "licence": "none",
+        }
+    )
     write_card(card, tmp_path)
     return tmp_path
 

@@ -37,8 +37,12 @@ def test_the_pack_loads_and_its_card_tells_where_it_is_from(
     card = read_card(pack, kind=Kind.EXPERT)
     assert changed
     assert card.version == "hub-11111111"
-    assert card.training["source"] == {"repository": EXPERT.repository, "revision": FIRST_COMMIT,
-                                       "file": "balik_modeli_final.pth", "sha256": sha256_of(pickled)}
+    assert card.training["source"] == {
+        "repository": EXPERT.repository,
+        "revision": FIRST_COMMIT,
+        "file": "balik_modeli_final.pth",
+        "sha256": sha256_of(pickled),
+    }
     assert card.weights.sha256 == sha256_of(checked_weights(card, pack))
     assert [card.taxa[i].label for i in (0, 15, 39)] == ["Bangus", "Hourse Mackerel", "Trout"]
     assert sorted(path.name for path in pack.iterdir()) == [CARD_FILE, WEIGHTS]
@@ -138,9 +142,7 @@ def test_wrong_shapes_are_refused_before_anything_is_written(
     assert not any(path.is_file() for path in folders.output.rglob("*"))
 
 
-def test_the_card_is_plain_json_and_honest_about_its_figures(
-    published: HubStandIn, hub: Hub, folders: Folders
-) -> None:
+def test_the_card_is_plain_json_and_honest_about_its_figures(published: HubStandIn, hub: Hub, folders: Folders) -> None:
     _, pack, _ = fetch(hub, folders)
     card = json.loads((pack / CARD_FILE).read_text(encoding="utf-8"))
     assert card["metrics"]["measured_here"] is False

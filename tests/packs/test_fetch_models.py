@@ -21,8 +21,13 @@ NOBODY_THERE = "http://127.0.0.1:9"
 
 
 def run(*arguments: str, home: Path, endpoint: str = NOBODY_THERE) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(home / "hf"), "HF_HUB_DISABLE_TELEMETRY": "1",
-                   "TQDM_POSITION": "-1"}  # the library's way to show progress though nobody watches a terminal
+    environment = {
+        **os.environ,
+        "HF_ENDPOINT": endpoint,
+        "HF_HOME": str(home / "hf"),
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TQDM_POSITION": "-1",
+    }  # the library's way to show progress though nobody watches a terminal
     return subprocess.run(
         [sys.executable, str(SCRIPT), *arguments], env=environment, capture_output=True, text=True, timeout=300
     )

@@ -76,9 +76,7 @@ def test_a_full_disk_is_told_before_the_download(
     assert not folders.pack(EXPERT).exists()
 
 
-def test_a_file_that_is_not_what_the_hub_says_is_refused(
-    published: HubStandIn, hub: Hub, folders: Folders
-) -> None:
+def test_a_file_that_is_not_what_the_hub_says_is_refused(published: HubStandIn, hub: Hub, folders: Folders) -> None:
     published.lie_about_hashes = True
     with pytest.raises(HubError, match="arrived with SHA-256"):
         fetch(hub, folders)

@@ -159,9 +159,7 @@ def write_zeros(path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_real_network_is_fetched_and_loads(
-    server: HubStandIn, hub: Hub, folders: Folders, tmp_path: Path
-) -> None:
+def test_the_real_network_is_fetched_and_loads(server: HubStandIn, hub: Hub, folders: Folders, tmp_path: Path) -> None:
     write_zeros(tmp_path / PREFERRED)
     server.publish(ZERO_SHOT.repository, FIRST_COMMIT, tmp_path / PREFERRED, write_config(tmp_path, VIT_L_14))
 

@@ -24,8 +24,10 @@ def write_model(folder: Path, content: bytes = b"weights") -> Path:
 
 def source(folder: Path | None, name: str = "expert") -> ModelSource:
     return ModelSource(
-        name=name, handler=ROOT / "handlers" / f"{name}_handler.py",
-        config=ROOT / "models" / name / "model-config.cpu.yaml", model=folder,
+        name=name,
+        handler=ROOT / "handlers" / f"{name}_handler.py",
+        config=ROOT / "models" / name / "model-config.cpu.yaml",
+        model=folder,
     )
 
 
