@@ -1,0 +1,27 @@
+"""The README's request brings the README's answer."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from server.bootstrap import ROOT
+from server.management import TorchServe
+from tests.e2e.test_workflow import rounded
+
+CONSOLE = re.compile(r"```console\n\$ (curl .*?)\n(\{.*?\})\n```", re.DOTALL)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+def test_request_brings_the_documented_answer(demo: TorchServe) -> None:
+    found = CONSOLE.search((ROOT / "README.md").read_text())
+    assert found, "the README shows no request with its answer"
+    command, answer = found.groups()
+    token = f"scripts/token --home {demo.settings.home}"
+    command = command.replace("scripts/token", token).replace("http://127.0.0.1:8080", demo.settings.url)
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert rounded(json.loads(done.stdout)) == rounded(json.loads(answer))
