@@ -15,7 +15,6 @@ import psutil
 from benchmarks.outcome import MeasurementError, say
 from benchmarks.paced.pack import build_paced
 from benchmarks.pictures import bright_picture
-from server.bootstrap import ROOT
 from server.configuration import Settings, free_ports
 from server.instance import running, start, stop, wait_until_ready
 from server.management import TorchServe
@@ -44,8 +43,7 @@ def serving(build: Callable[[Path], None], *, device: str = "cpu", limit_s: floa
 @contextmanager
 def paced_server() -> Iterator[TorchServe]:
     """Serve the paced models with the shipped workflow specification."""
-    specification = ROOT / "handlers" / "fish.cpu.yaml"
-    with serving(lambda store: build_paced(store, workflow=specification)) as torchserve:
+    with serving(build_paced) as torchserve:
         yield torchserve
 
 

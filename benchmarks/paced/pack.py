@@ -11,19 +11,23 @@ from server.archives import ModelSource, build_model, build_workflow
 from server.bootstrap import ROOT
 
 HERE = Path(__file__).resolve().parent
+WORKFLOW = ROOT / "handlers" / "fish.cpu.yaml"
+CONFIGS = {
+    Kind.EXPERT: ROOT / "models" / "expert" / "model-config.cpu.yaml",
+    Kind.ZERO_SHOT: HERE / "model-config.zero_shot.yaml",  # batches of 8, which the paced model takes as one
+}
 
 
-def build_paced(store: Path, *, workflow: Path = HERE / "fish.yaml") -> None:
+def build_paced(store: Path) -> None:
     """Build the archives of the paced expert and zero-shot, and the real router's, into ``store``."""
     for kind in Kind:
         folder = store / "sources" / kind.value
         folder.mkdir(parents=True, exist_ok=True)
         write_card(paced_card(kind), folder)
-        config = HERE / f"model-config.{kind.value}.yaml"
-        build_model(store, ModelSource(kind.value, HERE / f"{kind.value}_handler.py", config, folder))
-    router = ModelSource("router", ROOT / "handlers" / "router_handler.py", HERE / "model-config.router.yaml", None)
-    build_model(store, router)
-    build_workflow(store, workflow)
+        build_model(store, ModelSource(kind.value, HERE / f"{kind.value}_handler.py", CONFIGS[kind], folder))
+    router = ROOT / "models" / "router" / "model-config.cpu.yaml"
+    build_model(store, ModelSource("router", ROOT / "handlers" / "router_handler.py", router, None))
+    build_workflow(store, WORKFLOW)
 
 
 def paced_card(kind: Kind) -> ModelCard:
