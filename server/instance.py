@@ -99,7 +99,7 @@ def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
     Asks first; what is still there after ``limit_s`` seconds is killed.
     """
     java = running(settings)
-    family = [*([java, *java.children(recursive=True)] if java else []), *_orphans(settings)]
+    family = list({*([java, *java.children(recursive=True)] if java else []), *_orphans(settings)})
     if java:
         java.terminate()
         _, family = psutil.wait_procs(family, timeout=limit_s)
@@ -111,13 +111,18 @@ def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
 
 
 def _orphans(settings: Settings) -> list[psutil.Process]:
-    """Return workers of ours whose Java process is gone: their sockets lie in our folder."""
-    socket_prefix = str(settings.temporary / ".ts.sock.")
-    return [
-        process
-        for process in psutil.process_iter()
-        if any(part.startswith(socket_prefix) for part in _command_line(process))
-    ]
+    """Return processes of ours that the pid file does not lead to: it is gone, or their Java is.
+
+    Only ours have our folder in their command line in these two places.
+    """
+    return [process for process in psutil.process_iter() if _is_ours(_command_line(process), settings)]
+
+
+def _is_ours(command_line: list[str], settings: Settings) -> bool:
+    is_server = "org.pytorch.serve.ModelServer" in command_line
+    if is_server and str(settings.home / "config.properties") in command_line:
+        return True
+    return any(part.startswith(str(settings.temporary / ".ts.sock.")) for part in command_line)
 
 
 def _command_line(process: psutil.Process) -> list[str]:
