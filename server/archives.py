@@ -115,7 +115,7 @@ def _pack_folder(name: str, pack: str) -> Path:
 
 def _build_model(store: Path, source: ModelSource, say: Callable[[str], None]) -> bool:
     inputs = [source.handler, source.config, *_files(ROOT / "fishgate"), *_files(ROOT / "handlers")]
-    inputs += _files(source.model) if source.model else []
+    inputs += _model_files(source)
     return _unless_built(store / f"{source.name}.mar", inputs, lambda: build_model(store, source), say)
 
 
@@ -139,8 +139,15 @@ def _stage(source: ModelSource, content: Path) -> None:
     """Lay out what unpacks beside the handler; sub-folders of ``content`` stay whole."""
     for package in ("fishgate", "handlers"):
         shutil.copytree(ROOT / package, content / package, ignore=shutil.ignore_patterns("__pycache__", "*.yaml"))
-    for file in _files(source.model) if source.model else ():
+    for file in _model_files(source):
         shutil.copy(file, content)
+
+
+def _model_files(source: ModelSource) -> list[Path]:
+    """Return the card and the tensors; what else lies in the folder of a pack stays there."""
+    if source.model is None:
+        return []
+    return [path for path in _files(source.model) if path.name == "model_card.json" or path.suffix == ".safetensors"]
 
 
 def _archive(module: str, scratch: Path, *arguments: str) -> None:

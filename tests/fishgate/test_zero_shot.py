@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 
@@ -14,7 +15,7 @@ from fishgate.errors import CardError, WeightsError
 from fishgate.model_card import TextType
 from fishgate.preprocessing import Pixels
 from fishgate.taxonomy import Rank, Taxon
-from fishgate.zero_shot import NameEmbeddings, ZeroShot, load_zero_shot, name_of, prompt_names
+from fishgate.zero_shot import NameEmbeddings, ZeroShot, _TextSide, load_zero_shot, name_of, prompt_names
 from tests.toys import CLIP_CONFIG, SHUFFLENET, TAXA, card, toy_clip, write_folder
 
 CPU = Device("cpu")
@@ -184,3 +185,11 @@ def test_a_card_that_does_not_fit_is_refused(
     folder = write_folder(tmp_path, toy_clip(), **{"kind": "zero_shot", **changes})
     with pytest.raises(error, match=message):
         load_zero_shot(folder, CPU)
+
+
+def test_padding_left_out_changes_no_embedding() -> None:
+    network = toy_clip().eval()
+    tokens = open_clip.SimpleTokenizer()(["Pike", "a photo of a Pacific bluefin tuna, Thunnus orientalis."])
+    with torch.inference_mode():
+        shortened, whole = _TextSide(network).encode(tokens), network.encode_text(tokens)
+    assert torch.allclose(shortened, whole, atol=1e-6)
