@@ -104,5 +104,10 @@ def test_zero_shot_too_slow_gives_degraded_answers(tmp_path: Path, paced_store: 
         assert (answer["source"], answer["degraded"]) == ("expert", True)
 
 
-def test_nothing_waits_in_the_spool_afterwards(paced: TorchServe) -> None:
-    assert list((paced.settings.temporary / "fishgate-spool").iterdir()) == []
+def test_no_picture_stays_in_the_spool(paced: TorchServe) -> None:
+    """What a killed worker had laid down stays until it is swept; what is answered does not stay."""
+    spool = paced.settings.temporary / "fishgate-spool"
+    before = set(spool.iterdir())
+    run = send(paced, 100, clients=16, deferred_every=1)
+    assert run.lost == []
+    assert set(spool.iterdir()) <= before
