@@ -18,6 +18,7 @@ from fishgate.preprocessing import Pixels, to_pixels
 from fishgate.spool import Spool
 from fishgate.telemetry import Metric
 from handlers.adaptors import settings, torchserve
+from handlers.adaptors.core_share import CoreShare
 
 Row = dict[str, wire.Field]
 
@@ -32,7 +33,8 @@ class ExpertHandler:
         with torchserve.loading("expert"):
             quieten_decoders()
             self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
-            self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
+            self._cores = CoreShare("expert", share_cores_with=self._settings.share_cores_with)
+            self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
             self._spool = Spool(torchserve.spool_folder())
             self._expert = self._load(context)
@@ -40,6 +42,7 @@ class ExpertHandler:
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
         """Answer each row with JSON, or with the hand-over for the router; never raises."""
         started_s = time.perf_counter()
+        self._cores.keep()
         results = run_batch(
             rows,
             prepare=self._prepare,

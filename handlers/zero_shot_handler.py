@@ -13,6 +13,7 @@ from fishgate.images import open_picture, quieten_decoders
 from fishgate.preprocessing import Pixels, to_pixels
 from fishgate.zero_shot import ZeroShot, load_zero_shot
 from handlers.adaptors import settings, torchserve
+from handlers.adaptors.core_share import CoreShare
 
 Row = dict[str, wire.Field]
 
@@ -25,13 +26,15 @@ class ZeroShotHandler:
         with torchserve.loading("zero_shot"):
             quieten_decoders()
             self._settings = settings.read_settings(context.model_yaml_config, settings.WorkerSettings)
-            self._executor = ThreadPoolExecutor(device.share_cores(self._settings.share_cores_with))
+            self._cores = CoreShare("zero_shot", share_cores_with=self._settings.share_cores_with)
+            self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
             self._zero_shot = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
         """Answer each row with the JSON of an opinion or an error; never raises."""
         started_s = time.perf_counter()
+        self._cores.keep()
         results = run_batch(
             rows,
             prepare=self._prepare,

@@ -20,7 +20,8 @@ class WorkerSettings(Record):
     """Settings of any worker."""
 
     share_cores_with: int = Field(default=1, ge=1)
-    """How many workers share this machine's cores; each takes its part of the threads."""
+    """How many models share this machine's cores. Each takes its part, and its workers, however many
+    they are at the time, divide that among them."""
 
     least_ms: float = Field(default=5.0, ge=0.0)
     """The least time before a reply. TorchServe's workflow executor loses a reply that comes
