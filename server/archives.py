@@ -20,8 +20,6 @@ from pathlib import Path
 from server.bootstrap import ROOT
 
 WORKFLOW = "fish"
-PACKS = ("demo", "hub")
-DEVICES = ("cpu", "gpu")
 _STAMPS = "built.json"
 
 

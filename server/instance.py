@@ -30,6 +30,8 @@ def start(settings: Settings) -> psutil.Process:
         raise StartError(f"port {taken[0]} is taken by another program; stop it, or choose others with --base-port")
     config = write_files(settings)
     settings.key_file.unlink(missing_ok=True)
+    if settings.log.exists():  # what an earlier server said must not be taken for this one's
+        settings.log.replace(settings.log.with_suffix(".log.1"))
     command = [
         sys.executable,
         "-m",
@@ -141,6 +143,8 @@ def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings,
                 return
         except ManagementError:
             pass  # not up yet, or a worker is still loading
+        if _refusals(settings.log):  # no waiting mends a model that must not be served
+            raise StartError("\n".join(_refusals(settings.log)[-3:]))
         if time.monotonic() > deadline_s:
             raise StartError(f"TorchServe is not ready in time; its last words:\n{_last_words(settings.log)}")
         time.sleep(0.2)
@@ -165,7 +169,13 @@ def _read_pid(settings: Settings) -> int:
 
 
 def _last_words(log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else ["(none)"]
     # Our workers say in one line why they refuse a model; behind it come pages of stack traces.
-    telling = [line for line in lines if "is not served:" in line]
-    return "\n".join(telling[-3:] or lines[-25:])
+    return "\n".join(_refusals(log)[-3:] or _lines(log)[-25:])
+
+
+def _refusals(log: Path) -> list[str]:
+    return [line for line in _lines(log) if "is not served:" in line]
+
+
+def _lines(log: Path) -> list[str]:
+    return log.read_text(errors="replace").splitlines() if log.exists() else ["(none)"]

@@ -40,6 +40,8 @@ class CoreShare:
 
     def _workers(self) -> int:
         """Count the model's workers that are alive; forget those that are not."""
+        if not self._folder.is_dir():  # somebody cleaned up: no reason to fail a batch of pictures
+            return 1
         files = list(self._folder.iterdir())
         for file in files:
             if not psutil.pid_exists(int(file.name)):

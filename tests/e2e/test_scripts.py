@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -173,24 +174,25 @@ def shifted(labels: dict[str, object]) -> dict[str, object]:
     return {str(int(index) + 1): label for index, label in labels.items()}
 
 
-@pytest.mark.parametrize("name", WRONG_CARDS)
-def test_wrong_archive_is_refused_with_a_message(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "model"), [*zip(WRONG_CARDS, ("expert", "zero_shot"), strict=True)])
+def test_wrong_archive_is_refused_with_a_message(tmp_path: Path, name: str, model: str) -> None:
     change, message = WRONG_CARDS[name]
-    store, model = tmp_path / "store", tmp_path / "expert"
+    store, wrong = tmp_path / "store", tmp_path / "wrong"
     store.mkdir()
-    model.mkdir()
-    demo = ROOT / "models" / "expert" / "demo"
+    demo = ROOT / "models" / model / "demo"
+    shutil.copytree(demo, wrong)
     card = json.loads((demo / "model_card.json").read_text())
     change(card)
-    (model / "model_card.json").write_text(json.dumps(card))
-    (model / "weights.safetensors").write_bytes((demo / "weights.safetensors").read_bytes())
-    build_store(store, model)
-    assert message in start_and_fail(Settings(home=tmp_path, store=store, ports=free_ports()))
+    (wrong / "model_card.json").write_text(json.dumps(card))
+    build_store(store, {model: wrong})
+    said = start_and_fail(Settings(home=tmp_path, store=store, ports=free_ports()))
+    assert message in said
+    assert f"{model} is not served" in said
 
 
-def build_store(store: Path, expert: Path) -> None:
-    folders = {"expert": expert, "zero_shot": ROOT / "models" / "zero_shot" / "demo", "router": None}
-    for name, folder in folders.items():
+def build_store(store: Path, wrong: dict[str, Path]) -> None:
+    for name in ("expert", "zero_shot", "router"):
+        folder = None if name == "router" else wrong.get(name, ROOT / "models" / name / "demo")
         config = ROOT / "models" / name / "model-config.cpu.yaml"
         build_model(store, ModelSource(name, ROOT / "handlers" / f"{name}_handler.py", config, folder))
     build_workflow(store, ROOT / "handlers" / "fish.cpu.yaml")

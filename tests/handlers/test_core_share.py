@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,3 +63,9 @@ def test_workers_of_another_model_do_not_count(temporary_folder: Path, sibling: 
 def test_more_workers_than_cores_have_a_thread_each(temporary_folder: Path, sibling: subprocess.Popen[bytes]) -> None:
     beside(temporary_folder, "expert", sibling.pid)
     assert CoreShare("expert", share_cores_with=20).keep() == 1
+
+
+def test_a_folder_that_was_cleaned_away_fails_no_batch(temporary_folder: Path) -> None:
+    cores = CoreShare("expert", share_cores_with=1)
+    shutil.rmtree(temporary_folder / f"fishgate-workers-{os.getppid()}")
+    assert cores.keep() == 8
