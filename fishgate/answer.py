@@ -36,16 +36,32 @@ class Candidate(Record):
     confidence: float = Field(ge=0.0, le=1.0, allow_inf_nan=False)
 
 
+class Promise(Record):
+    """The certificate of the gate as an answer tells it: of the accepted answers at most ``risk`` are
+    wrong, with probability ``confidence``; ``coverage`` of ``pictures`` were accepted in calibration."""
+
+    risk: float
+    confidence: float
+    coverage: float
+    pictures: int
+
+
 class Opinion(Record):
     """What one model says of a picture: candidates, most probable first, never none.
 
-    ``threshold`` is the confidence from which the model is believed, ``model`` its version.
+    ``certainty`` is what the gate reads (0 to 1), ``threshold`` the certainty from which the model is
+    believed, ``promise`` what is guaranteed at that threshold, ``model`` its version. ``masses``
+    are the taxa of any rank to which the model gives a noteworthy share of the probability, summed
+    over all its labels, not only over ``candidates``.
     """
 
     source: Source
     model: str
+    certainty: float = Field(ge=0.0, le=1.0, allow_inf_nan=False)
     threshold: float
+    promise: Promise | None = None
     candidates: tuple[Candidate, ...] = Field(min_length=1)
+    masses: tuple[Candidate, ...] = ()
 
     @property
     def best(self) -> Candidate:
@@ -54,11 +70,17 @@ class Opinion(Record):
 
 
 class ExpertView(Record):
-    """What the expert thought, told with every answer."""
+    """What the expert thought, told with every answer.
+
+    ``certificate`` is what is promised of answers accepted at ``threshold``; None where nothing is, as
+    with a client's own threshold.
+    """
 
     label: str
     confidence: float
+    certainty: float
     threshold: float
+    certificate: Promise | None
 
 
 class ModelVersions(Record):
@@ -88,25 +110,54 @@ class Answer(Record):
     models: ModelVersions
 
 
-def opinion_from(probabilities: Probabilities, taxa: Sequence[Taxon], card: ModelCard, *, top_k: int) -> Opinion:
-    """Turn one picture's probabilities over ``taxa`` into an opinion with ``top_k`` candidates."""
+def opinion_from(
+    probabilities: Probabilities,
+    taxa: Sequence[Taxon],
+    card: ModelCard,
+    *,
+    top_k: int,
+    certainty: float | None = None,
+) -> Opinion:
+    """Turn one picture's probabilities over ``taxa`` into an opinion with ``top_k`` candidates.
+
+    ``certainty`` is what the gate reads; None stands for the confidence of the first candidate.
+    """
     if len(probabilities) != len(taxa):
         raise ValueError(f"{len(probabilities)} probabilities do not fit {len(taxa)} labels")
     # A stable sort, so that equal probabilities keep the order of the labels everywhere.
     best_first = np.argsort(-probabilities, kind="stable")[:top_k]
+    candidates = tuple(_candidate(taxa[i], float(probabilities[i])) for i in best_first)
     return Opinion(
         source=Source(card.kind.value),
         model=card.version,
+        certainty=candidates[0].confidence if certainty is None else _rounded(certainty),
         threshold=card.gate.threshold,
-        candidates=tuple(_candidate(taxa[i], float(probabilities[i])) for i in best_first),
+        promise=_promise(card),
+        candidates=candidates,
+    )
+
+
+def _promise(card: ModelCard) -> Promise | None:
+    certificate = card.gate.certificate
+    if certificate is None:
+        return None
+    return Promise(
+        risk=certificate.risk,
+        confidence=certificate.confidence,
+        coverage=certificate.coverage,
+        pictures=certificate.pictures,
     )
 
 
 def _candidate(taxon: Taxon, probability: float) -> Candidate:
-    # Six places are more than any model knows, and keep answers short and comparable.
     return Candidate(
         label=taxon.label,
         scientific_name=taxon.scientific_name,
         rank=taxon.rank,
-        confidence=round(min(max(probability, 0.0), 1.0), 6),
+        confidence=_rounded(probability),
     )
+
+
+def _rounded(probability: float) -> float:
+    # Six places are more than any model knows, and keep answers short and comparable.
+    return round(min(max(probability, 0.0), 1.0), 6)

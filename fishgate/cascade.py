@@ -48,8 +48,20 @@ def conclude(expert: Opinion, verdict: Verdict, zero_shot: Opinion | None) -> An
         low_confidence=degraded or _is_unsure(zero_shot),
         degraded=degraded,
         candidates=winner.candidates,
-        expert=ExpertView(label=expert.best.label, confidence=expert.best.confidence, threshold=verdict.threshold),
+        expert=_view(expert, verdict),
         models=ModelVersions(expert=expert.model, zero_shot=zero_shot.model if zero_shot else None),
+    )
+
+
+def _view(expert: Opinion, verdict: Verdict) -> ExpertView:
+    # The promise was proved for the card's own threshold, not for one that a client chose.
+    is_own = verdict.threshold == expert.threshold
+    return ExpertView(
+        label=expert.best.label,
+        confidence=expert.best.confidence,
+        certainty=expert.certainty,
+        threshold=verdict.threshold,
+        certificate=expert.promise if is_own else None,
     )
 
 

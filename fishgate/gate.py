@@ -26,7 +26,7 @@ def judge(expert: Opinion, options: Options) -> Verdict:
     whose name is not among them cannot answer, however sure it is.
     """
     threshold = expert.threshold if options.threshold is None else options.threshold
-    is_sure = expert.best.confidence >= threshold
+    is_sure = expert.certainty >= threshold
     return Verdict(deferred=not (is_sure and _is_allowed(expert, options)), threshold=threshold)
 
 

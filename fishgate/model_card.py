@@ -34,6 +34,7 @@ class Library(str, Enum):
     """The library that builds the network."""
 
     TORCHVISION = "torchvision"
+    TIMM = "timm"
     OPEN_CLIP = "open_clip"
 
 
@@ -63,15 +64,69 @@ class Weights(Record):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
 
+class GateScore(str, Enum):
+    """What the gate reads off the expert's pass over a picture."""
+
+    MAX_SOFTMAX = "max_softmax"  # the confidence itself
+    MARGIN = "margin"
+    ENERGY = "energy"
+    FEATURE_DISTANCE = "feature_distance"
+    LEARNED = "learned"
+
+
+class Measure(str, Enum):
+    """A number that one pass of the expert gives for a picture; what each is, ``fishgate.gate_score`` says."""
+
+    LOG_ODDS = "log_odds"
+    MARGIN = "margin"
+    ENERGY = "energy"
+    ENTROPY = "entropy"
+    FEATURE_DISTANCE = "feature_distance"
+
+
+class GateRule(Record):
+    """How certain the expert is of its first name: sigmoid(intercept + Σ weight · measure), 0 to 1.
+
+    ``features`` is the safetensors file that a feature distance needs, None where it has no part.
+    """
+
+    score: GateScore
+    intercept: float
+    weights: dict[Measure, float] = Field(min_length=1)
+    features: Weights | None = None
+
+
+class Certificate(Record):
+    """A promise with its proof: of the answers that the gate accepts, at most ``risk`` are wrong, with
+    probability ``confidence`` over the draw of the calibration pictures, on pictures like those.
+
+    ``pictures`` were drawn for calibration, ``accepted`` of them the gate accepts (``coverage``), and
+    ``wrong`` of these are wrong. ``data_sha256`` is the fingerprint of the calibration set,
+    ``model_sha256`` that of all in the card that decides an answer and its acceptance.
+    """
+
+    risk: float = Field(gt=0.0, lt=1.0)
+    confidence: float = Field(gt=0.0, lt=1.0)
+    method: str
+    pictures: int = Field(ge=1)
+    accepted: int = Field(ge=0)
+    wrong: int = Field(ge=0)
+    coverage: float = Field(ge=0.0, le=1.0)
+    data_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class Gate(Record):
-    """The least confidence (a probability) at which the model is believed, and why that much.
+    """The least certainty at which the model is believed, and why that much.
 
     For an expert: below it the picture goes on to zero-shot. For zero-shot: below it the answer
-    is marked ``low_confidence``.
+    rolls up to a higher rank. Without a ``rule`` the certainty is the confidence of the first name.
     """
 
     threshold: float = Field(ge=0.0, le=1.0)
     evidence: str
+    rule: GateRule | None = None
+    certificate: Certificate | None = None
 
 
 class Prompts(Record):

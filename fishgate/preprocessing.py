@@ -44,9 +44,26 @@ _RESAMPLING = {
 }
 
 
+class DenoisingMethod(str, Enum):
+    """A filter that takes noise from a picture; what each does, ``fishgate.denoising`` says."""
+
+    BILATERAL = "bilateral"
+    MEDIAN = "median"
+    GAUSSIAN = "gaussian"
+    NON_LOCAL_MEANS = "non_local_means"
+
+
+class Denoising(Record):
+    """A filter that pictures go through after scaling, and how strong it is (1 is the filter's usual)."""
+
+    method: DenoisingMethod = DenoisingMethod.BILATERAL
+    strength: PositiveFloat = 1.0
+
+
 class Preprocessing(Record):
-    """What a model expects: its picture size, and the mean and standard deviation of the
-    channels red, green, blue of its training pictures, on a scale from 0 to 1."""
+    """What a model expects: its picture size, the mean and standard deviation of the channels
+    red, green, blue of its training pictures, on a scale from 0 to 1, and the filter against noise,
+    if any, that it was trained behind."""
 
     width_px: int = Field(ge=1, le=4096)
     height_px: int = Field(ge=1, le=4096)
@@ -54,6 +71,7 @@ class Preprocessing(Record):
     interpolation: Interpolation
     mean: tuple[float, float, float]
     std: tuple[PositiveFloat, PositiveFloat, PositiveFloat]
+    denoising: Denoising | None = None
 
     @property
     def needed_px(self) -> int:
