@@ -22,7 +22,8 @@ from fishgate.expert import build_classifier
 from fishgate.model_card import Architecture, Gate, Kind, Library, ModelCard, Weights, sha256_of, write_card
 from fishgate.preprocessing import Interpolation, Preprocessing, ResizeMode
 from fishgate.taxonomy import Taxon
-from fishgate.zero_shot import EMBEDDINGS_FILE, EMBEDDINGS_TENSOR, build_clip, texts_identity
+from fishgate.text_embeddings import EMBEDDINGS_FILE, EMBEDDINGS_TENSOR, texts_identity
+from fishgate.zero_shot import build_clip
 from server.archives import ModelSource, build_model, build_workflow
 from server.bootstrap import ROOT
 

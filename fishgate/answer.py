@@ -12,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from fishgate.lineages import Lineages
 from fishgate.model_card import ModelCard
 from fishgate.record import Record
 from fishgate.taxonomy import Rank, Taxon
 
 Probabilities = NDArray[np.float32]
 """One picture's probabilities, shape (labels,), in the order of the labels, sum 1."""
+
+NOTEWORTHY = 0.01
+"""The least share of the probability with which an opinion tells a taxon: at most 100 taxa a rank, so that
+an opinion stays small, and no more than 0.01 of any pooled sum is lost (docs/decisions/rollup.md)."""
 
 
 class Source(str, Enum):
@@ -95,6 +100,10 @@ class Answer(Record):
 
     ``deferred``: the gate sent the picture on to zero-shot. ``degraded``: zero-shot was due but
     could not be had, so the expert's answer stands in. ``low_confidence``: do not trust it.
+    ``rank`` is wider than a species where the models together are sure of no more: ``label`` is then
+    the name of the genus, family or order, and ``confidence`` the mean of what the models give it.
+    Where they are not even sure of an order, ``label`` is null and ``confidence`` that of the first
+    candidate. ``candidates`` are those of the model that ``source`` names.
     """
 
     label: str | None
@@ -117,16 +126,17 @@ def opinion_from(
     *,
     top_k: int,
     certainty: float | None = None,
+    lineages: Lineages | None = None,
 ) -> Opinion:
     """Turn one picture's probabilities over ``taxa`` into an opinion with ``top_k`` candidates.
 
     ``certainty`` is what the gate reads; None stands for the confidence of the first candidate.
+    ``lineages`` are those of ``taxa``: give them with a long list that is not the card's own, or they
+    are worked out for each picture.
     """
     if len(probabilities) != len(taxa):
         raise ValueError(f"{len(probabilities)} probabilities do not fit {len(taxa)} labels")
-    # A stable sort, so that equal probabilities keep the order of the labels everywhere.
-    best_first = np.argsort(-probabilities, kind="stable")[:top_k]
-    candidates = tuple(_candidate(taxa[i], float(probabilities[i])) for i in best_first)
+    candidates = tuple(_candidate(taxa[i], float(probabilities[i])) for i in _best_first(probabilities, top_k))
     return Opinion(
         source=Source(card.kind.value),
         model=card.version,
@@ -134,7 +144,32 @@ def opinion_from(
         threshold=card.gate.threshold,
         promise=_promise(card),
         candidates=candidates,
+        masses=_masses(probabilities, lineages or _lineages(taxa, card)),
     )
+
+
+def _lineages(taxa: Sequence[Taxon], card: ModelCard) -> Lineages:
+    return card.lineages if taxa is card.taxa else Lineages.of(taxa)
+
+
+def _masses(probabilities: Probabilities, lineages: Lineages) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            label=mass.label,
+            scientific_name=mass.scientific_name,
+            rank=mass.rank,
+            confidence=_rounded(mass.probability),
+        )
+        for mass in lineages.masses(probabilities, least=NOTEWORTHY)
+    )
+
+
+def _best_first(probabilities: Probabilities, top_k: int) -> list[int]:
+    """Return the ``top_k`` most probable labels; equal ones keep the order of the labels everywhere."""
+    least = np.partition(probabilities, -top_k)[-top_k] if top_k < len(probabilities) else -np.inf
+    # Few: of a long list not all need be sorted. Not ">=", which would hide a NaN.
+    among = np.flatnonzero(~(probabilities < least))
+    return [int(index) for index in among[np.argsort(-probabilities[among], kind="stable")][:top_k]]
 
 
 def _promise(card: ModelCard) -> Promise | None:

@@ -14,6 +14,7 @@ FishgateError
 └── LoadError               500 internal, an archive or a model pack that must not be served
     ├── CardError           the model card is wrong in itself
     ├── WeightsError        the weights are not the ones that the card describes
+    ├── ListError           a species list is wrong in itself, or its embeddings are not its own
     └── SettingError        a worker setting is unknown or has a wrong value
 
 This module knows codes and statuses only; how they travel is the business of ``fishgate.wire``.
@@ -105,6 +106,10 @@ class CardError(LoadError):
 
 class WeightsError(LoadError):
     """The weights are not the ones that the model card describes."""
+
+
+class ListError(LoadError):
+    """A species list is malformed, or its embeddings are of another list or model."""
 
 
 class SettingError(LoadError):

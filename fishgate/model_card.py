@@ -13,14 +13,35 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, PositiveFloat, ValidationError, field_validator
+from pydantic import Field, PositiveFloat, ValidationError, field_validator, model_validator
 
-from fishgate.errors import CardError, WeightsError
+from fishgate.errors import CardError
+from fishgate.gate_card import Certificate as Certificate
+from fishgate.gate_card import Gate as Gate
+from fishgate.gate_card import GateRule as GateRule
+from fishgate.gate_card import GateScore as GateScore
+from fishgate.gate_card import Measure as Measure
+from fishgate.lineages import Lineages
 from fishgate.preprocessing import Preprocessing
 from fishgate.record import Record, explain
 from fishgate.taxonomy import Taxon
+from fishgate.weights import Weights as Weights
+from fishgate.weights import checked_file
+from fishgate.weights import sha256_of as sha256_of
+
+# The names imported "as" themselves are parts of the card: whoever reads cards finds them all here.
 
 CARD_FILE = "model_card.json"
+
+_DECIDING: Any = {
+    "architecture": True,
+    "weights": {"sha256"},
+    "preprocessing": True,
+    "labels": True,
+    "temperature": True,
+    "gate": {"threshold", "rule"},
+}
+"""What ``fingerprint_of`` covers."""
 
 
 class Kind(str, Enum):
@@ -35,6 +56,7 @@ class Library(str, Enum):
 
     TORCHVISION = "torchvision"
     TIMM = "timm"
+    FISHGATE = "fishgate"  # this project's own small network
     OPEN_CLIP = "open_clip"
 
 
@@ -49,84 +71,12 @@ class TextType(str, Enum):
 
 
 class Architecture(Record):
-    """Which network it is: a name of ``torchvision.models``, or an open_clip model with its
-    own configuration (``embed_dim``, ``vision_cfg``, ``text_cfg``)."""
+    """Which network it is: a classifier by its name in torchvision, timm or ``fishgate.networks``, or an
+    open_clip model with its own configuration (``embed_dim``, ``vision_cfg``, ``text_cfg``)."""
 
     library: Library
     name: str
     config: dict[str, Any] = Field(default_factory=dict)
-
-
-class Weights(Record):
-    """The weights file beside the card, in safetensors form, and its SHA-256 in hex."""
-
-    file: str = Field(pattern=r"^[\w.-]+\.safetensors$")
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class GateScore(str, Enum):
-    """What the gate reads off the expert's pass over a picture."""
-
-    MAX_SOFTMAX = "max_softmax"  # the confidence itself
-    MARGIN = "margin"
-    ENERGY = "energy"
-    FEATURE_DISTANCE = "feature_distance"
-    LEARNED = "learned"
-
-
-class Measure(str, Enum):
-    """A number that one pass of the expert gives for a picture; what each is, ``fishgate.gate_score`` says."""
-
-    LOG_ODDS = "log_odds"
-    MARGIN = "margin"
-    ENERGY = "energy"
-    ENTROPY = "entropy"
-    FEATURE_DISTANCE = "feature_distance"
-
-
-class GateRule(Record):
-    """How certain the expert is of its first name: sigmoid(intercept + Σ weight · measure), 0 to 1.
-
-    ``features`` is the safetensors file that a feature distance needs, None where it has no part.
-    """
-
-    score: GateScore
-    intercept: float
-    weights: dict[Measure, float] = Field(min_length=1)
-    features: Weights | None = None
-
-
-class Certificate(Record):
-    """A promise with its proof: of the answers that the gate accepts, at most ``risk`` are wrong, with
-    probability ``confidence`` over the draw of the calibration pictures, on pictures like those.
-
-    ``pictures`` were drawn for calibration, ``accepted`` of them the gate accepts (``coverage``), and
-    ``wrong`` of these are wrong. ``data_sha256`` is the fingerprint of the calibration set,
-    ``model_sha256`` that of all in the card that decides an answer and its acceptance.
-    """
-
-    risk: float = Field(gt=0.0, lt=1.0)
-    confidence: float = Field(gt=0.0, lt=1.0)
-    method: str
-    pictures: int = Field(ge=1)
-    accepted: int = Field(ge=0)
-    wrong: int = Field(ge=0)
-    coverage: float = Field(ge=0.0, le=1.0)
-    data_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    model_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-class Gate(Record):
-    """The least certainty at which the model is believed, and why that much.
-
-    For an expert: below it the picture goes on to zero-shot. For zero-shot: below it the answer
-    rolls up to a higher rank. Without a ``rule`` the certainty is the confidence of the first name.
-    """
-
-    threshold: float = Field(ge=0.0, le=1.0)
-    evidence: str
-    rule: GateRule | None = None
-    certificate: Certificate | None = None
 
 
 class Prompts(Record):
@@ -167,14 +117,27 @@ class ModelCard(Record):
             raise ValueError(f"two outputs have the same label {twice[0]!r}")
         return labels
 
+    @model_validator(mode="after")
+    def _gate_fits_kind(self) -> ModelCard:
+        """Refuse what nothing would read: zero-shot's certainty is its confidence, and is not certified."""
+        if self.kind is Kind.ZERO_SHOT and (self.gate.rule or self.gate.certificate):
+            raise ValueError("only an expert's gate can have a rule or a certificate")
+        return self
+
     @cached_property
     def taxa(self) -> tuple[Taxon, ...]:
         """The labels in the order of the model's outputs."""
         return tuple(self.labels[str(i)] for i in range(len(self.labels)))
 
+    @cached_property
+    def lineages(self) -> Lineages:
+        """The labels grouped by taxon, for what is summed over them."""
+        return Lineages.of(self.taxa)
+
 
 def read_card(folder: Path, *, kind: Kind) -> ModelCard:
-    """Read the card in ``folder``; raise CardError if it is missing, malformed or of another kind."""
+    """Read the card in ``folder``; raise CardError if it is missing, malformed or of another kind,
+    or if its certificate was given to another model."""
     path = folder / CARD_FILE
     try:
         card = ModelCard.model_validate_json(path.read_bytes())
@@ -184,6 +147,7 @@ def read_card(folder: Path, *, kind: Kind) -> ModelCard:
         raise CardError(f"{CARD_FILE} is wrong: {explain(error)}; mend the card and build the archive again") from None
     if card.kind is not kind:
         raise CardError(f"the card of {card.name!r} is of kind {card.kind.value!r}, this worker needs {kind.value!r}")
+    _check_certificate(card)
     return card
 
 
@@ -196,22 +160,28 @@ def write_card(card: ModelCard, folder: Path) -> None:
 
 def checked_weights(card: ModelCard, folder: Path) -> Path:
     """Return the path of the weights; raise WeightsError if they are missing or differ from the card."""
-    path = folder / card.weights.file
-    if not path.is_file():
-        raise WeightsError(f"the weights {card.weights.file!r} that the card of {card.name!r} names are missing")
-    seen = sha256_of(path)
-    if seen != card.weights.sha256:
-        raise WeightsError(
-            f"the weights of {card.name!r} have SHA-256 {seen}, the card says {card.weights.sha256}; "
-            "restore the file or write the card anew"
+    return checked_file(card.weights, folder, owner=card.name)
+
+
+def fingerprint_of(card: ModelCard) -> str:
+    """Return the SHA-256, in hex, of all in the card that decides an expert's answer and its acceptance.
+
+    It is taken over JSON with sorted keys and without what is not set. Names, evidence, figures and
+    the certificate itself have no part in it.
+    """
+    value = card.model_dump(mode="json", by_alias=True, exclude_none=True, include=_DECIDING)
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _check_certificate(card: ModelCard) -> None:
+    """Refuse a promise that was made of another model, or of this one at another threshold."""
+    certificate = card.gate.certificate
+    if certificate is None:
+        return
+    seen = fingerprint_of(card)
+    if certificate.model_sha256 != seen:
+        raise CardError(
+            f"the certificate of {card.name!r} was given to a model with fingerprint {certificate.model_sha256}, this "
+            f"one has {seen}; the weights, labels, preprocessing, temperature, threshold or rule were changed since: "
+            "run training/certify again, or take the certificate out of the card"
         )
-    return path
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -1,7 +1,8 @@
 """From an RGB picture to what a model eats, the same in training and in serving.
 
 Owns the record of a model's preprocessing and the two steps that follow it: scaling one picture
-to pixels, and normalising a batch of them. It does not know models or file formats.
+to pixels, with the filter against noise if there is one, and normalising a batch of them. It does
+not know models or file formats.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from pydantic import Field, PositiveFloat
 
+from fishgate.denoising import Denoising as Denoising
+from fishgate.denoising import denoised
 from fishgate.record import Record
 
 if TYPE_CHECKING:
@@ -44,22 +47,6 @@ _RESAMPLING = {
 }
 
 
-class DenoisingMethod(str, Enum):
-    """A filter that takes noise from a picture; what each does, ``fishgate.denoising`` says."""
-
-    BILATERAL = "bilateral"
-    MEDIAN = "median"
-    GAUSSIAN = "gaussian"
-    NON_LOCAL_MEANS = "non_local_means"
-
-
-class Denoising(Record):
-    """A filter that pictures go through after scaling, and how strong it is (1 is the filter's usual)."""
-
-    method: DenoisingMethod = DenoisingMethod.BILATERAL
-    strength: PositiveFloat = 1.0
-
-
 class Preprocessing(Record):
     """What a model expects: its picture size, the mean and standard deviation of the channels
     red, green, blue of its training pictures, on a scale from 0 to 1, and the filter against noise,
@@ -80,7 +67,12 @@ class Preprocessing(Record):
 
 
 def to_pixels(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """Scale an RGB picture to the model's size."""
+    """Scale an RGB picture to the model's size, and take the noise out where the model wants that."""
+    pixels = _scaled(image, preprocessing)
+    return pixels if preprocessing.denoising is None else denoised(pixels, preprocessing.denoising)
+
+
+def _scaled(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     size = (preprocessing.width_px, preprocessing.height_px)
     resampling = _RESAMPLING[preprocessing.interpolation]
     if preprocessing.resize_mode is ResizeMode.CROP:

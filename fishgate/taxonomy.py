@@ -20,6 +20,14 @@ class Rank(str, Enum):
     FAMILY = "family"
     ORDER = "order"
 
+    @property
+    def width(self) -> int:
+        """How wide the rank is: 0 for a species, more for each rank above it."""
+        return _WIDTHS[self]
+
+
+_WIDTHS = {rank: width for width, rank in enumerate(Rank)}
+
 
 class Taxon(Record):
     """One thing that a model can name.
@@ -37,6 +45,21 @@ class Taxon(Record):
     class_: str | None = Field(default=None, alias="class")
     order: str | None = None
     family: str | None = None
+
+    @property
+    def genus(self) -> str | None:
+        """The genus, which a species carries as the first word of its name; None where neither is named."""
+        if self.scientific_name is None or self.rank not in (Rank.SPECIES, Rank.GENUS):
+            return None
+        return self.scientific_name.partition(" ")[0]
+
+    def name_at(self, rank: Rank) -> str | None:
+        """Return the scientific name of what this is at ``rank``; None if unknown or narrower than this."""
+        if rank is self.rank:
+            return self.scientific_name
+        if self.rank is not None and rank.width < self.rank.width:
+            return None
+        return {Rank.GENUS: self.genus, Rank.FAMILY: self.family, Rank.ORDER: self.order}.get(rank)
 
     @property
     def lineage(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ class Metric(str, Enum):
     """Names of the metrics; units stand in the names, durations are in seconds."""
 
     IDENTIFICATIONS = "fishgate_identifications_total"  # source, outcome
+    RANKS = "fishgate_ranks_total"  # rank: how precise the answers are
     DEFERRALS = "fishgate_deferrals_total"
     ERRORS = "fishgate_errors_total"  # model, code
     BATCHES = "fishgate_batches_total"  # model, size

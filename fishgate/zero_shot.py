@@ -1,45 +1,54 @@
 """Zero-shot: an open_clip model (BioCLIP-2) that names any species on a list.
 
-Owns how such a model is built from its card, how candidate names become text embeddings, the
-bounded cache of those, the file that keeps the card's own between two starts, and the batch call.
-Prompts follow BioCLIP (Stevens et al., 2024): each candidate in the 80 templates of OpenAI's
-ImageNet evaluation, averaged.
+Owns how such a model is built from its card, and the batch call: pictures against the text
+embeddings of their candidates. Those come from ``fishgate.text_embeddings``, or from the file of a
+species list (``fishgate.list_embeddings``).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import open_clip
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from fishgate.answer import Probabilities
 from fishgate.device import Device
 from fishgate.errors import CardError
 from fishgate.expert import load_weights
-from fishgate.model_card import Kind, Library, ModelCard, TextType, checked_weights, read_card
+from fishgate.list_embeddings import Embeddings, read_embeddings
+from fishgate.list_folder import ListFolder
+from fishgate.model_card import Kind, Library, ModelCard, checked_weights, read_card
 from fishgate.preprocessing import Pixels, normalise
+from fishgate.species_list import SpeciesList
 from fishgate.taxonomy import Taxon
+from fishgate.text_embeddings import NameEmbeddings, NameEncoder, prompt_names, stored_texts
 
-TEMPLATES: tuple[Callable[[str], str], ...] = tuple(open_clip.OPENAI_IMAGENET_TEMPLATES)
 CACHED_NAMES = 5000
-EMBEDDINGS_FILE = "text_embeddings.safetensors"
-EMBEDDINGS_TENSOR = "embeddings"
-_TEXTS_AT_ONCE = 80
+_ROWS_AT_ONCE = 512
+
+Candidates = Sequence[str] | SpeciesList | None
+"""What a picture may be: the client's own labels, a species list, or None for the labels of the card."""
 
 
 class ZeroShot:
-    """A loaded zero-shot model; make one with ``load_zero_shot``. ``card_texts`` are the known
-    embeddings of the card's labels, shape (labels, D); without them they are computed."""
+    """A loaded zero-shot model; make one with ``load_zero_shot``.
+
+    ``card_texts`` are the known embeddings of the card's labels, shape (labels, D); without them they
+    are computed. ``list_texts`` are those of the species lists by name, mapped into memory.
+    """
 
     def __init__(
-        self, card: ModelCard, network: nn.Module, device: Device, *, card_texts: torch.Tensor | None = None
+        self,
+        card: ModelCard,
+        network: nn.Module,
+        device: Device,
+        *,
+        card_texts: torch.Tensor | None = None,
+        list_texts: Mapping[str, Embeddings] | None = None,
     ) -> None:
         self.card = card
         self._device = device
@@ -49,30 +58,34 @@ class ZeroShot:
         if card_texts is None:
             card_texts = torch.stack([self._embed_name(name) for name in prompt_names(card)])
         self._card_texts = card_texts.to(device.name)
+        # On a CPU they stay where they are mapped, shared by all workers; a GPU gets a copy.
+        self._list_texts = {name: torch.from_numpy(texts).to(device.name) for name, texts in (list_texts or {}).items()}
 
-    def taxa_for(self, labels: Sequence[str] | None) -> tuple[Taxon, ...]:
-        """Return the candidates: the card's own, or the client's with the card's taxa where known."""
-        if labels is None:
+    def taxa_for(self, candidates: Candidates) -> Sequence[Taxon]:
+        """Return the taxa of the candidates; a client's label comes with the card's taxon where known."""
+        if candidates is None:
             return self.card.taxa
-        return tuple(self._taxon_called(label) for label in labels)
+        if isinstance(candidates, SpeciesList):
+            return candidates
+        return tuple(self._taxon_called(label) for label in candidates)
 
     @torch.inference_mode()
-    def predict(self, batch: Sequence[Pixels], candidates: Sequence[Sequence[str] | None]) -> list[Probabilities]:
+    def predict(self, batch: Sequence[Pixels], candidates: Sequence[Candidates]) -> list[Probabilities]:
         """Return each picture's probabilities over its own candidates, in the order given.
 
-        ``candidates[i]`` are the client's labels for picture i, or None for the card's. The
-        pictures share one forward pass, whatever their candidates.
+        The pictures share one forward pass, whatever their candidates, and those with the same
+        candidates one product with their text embeddings.
         """
         if len(batch) != len(candidates):
             raise ValueError(f"{len(batch)} pictures do not fit {len(candidates)} lists of candidates")
         if not batch:
             return []
         features = self._embed_pictures(batch)  # (B, D), unit length
-        scale = self._network.logit_scale.exp().float() / self.card.temperature
-        return [
-            torch.softmax(scale * self._texts(labels) @ feature, dim=0).cpu().numpy()
-            for feature, labels in zip(features, candidates, strict=True)
-        ]
+        results: dict[int, Probabilities] = {}
+        for indices in _sharing(candidates):
+            shares = self._shares(features[indices], self._texts(candidates[indices[0]]))
+            results.update(zip(indices, shares, strict=True))
+        return [results[index] for index in range(len(batch))]
 
     def _embed_pictures(self, batch: Sequence[Pixels]) -> torch.Tensor:
         pictures = normalise(batch, self.card.preprocessing, device=self._device.name)
@@ -80,10 +93,17 @@ class ZeroShot:
             features = self._network.encode_image(pictures)
         return nn.functional.normalize(features.float(), dim=1)
 
-    def _texts(self, labels: Sequence[str] | None) -> torch.Tensor:
-        if labels is None:
+    def _texts(self, candidates: Candidates) -> torch.Tensor:
+        if candidates is None:
             return self._card_texts
-        return torch.stack([self._embeddings.get(label) for label in labels])  # (labels, D)
+        if isinstance(candidates, SpeciesList):
+            return self._list_texts[candidates.name]
+        return torch.stack([self._embeddings.get(label) for label in candidates])  # (labels, D)
+
+    def _shares(self, features: torch.Tensor, texts: torch.Tensor) -> list[Probabilities]:
+        scale = self._network.logit_scale.exp().float() / self.card.temperature
+        logits = scale * _similarities(features, texts, rows=len(texts) if self._device.is_gpu else _ROWS_AT_ONCE)
+        return list(torch.softmax(logits, dim=1).cpu().numpy())
 
     def _taxon_called(self, label: str) -> Taxon:
         known = next((taxon for taxon in self.card.taxa if taxon.is_called(label)), None)
@@ -94,105 +114,21 @@ class ZeroShot:
             return self._encoder.embed(name)
 
 
-class NameEncoder:
-    """The text side of a zero-shot model, in the precision of its network."""
-
-    def __init__(self, card: ModelCard, network: nn.Module, device: Device) -> None:
-        self._text_side = _TextSide(network)
-        self._device = device
-        self._tokenizer = open_clip.SimpleTokenizer(context_length=_context_length(card))
-
-    @torch.inference_mode()
-    def embed(self, name: str) -> torch.Tensor:
-        """Return the unit-length embedding of a name, shape (D,), averaged over all templates."""
-        tokens = self._tokenizer([template(name) for template in TEMPLATES]).to(self._device.name)
-        features = torch.cat([self._text_side.encode(part) for part in tokens.split(_TEXTS_AT_ONCE)])
-        mean = nn.functional.normalize(features.float(), dim=1).mean(dim=0)
-        return nn.functional.normalize(mean, dim=0)
-
-
-class _TextSide(nn.Module):
-    """An open_clip network as a module whose call encodes tokens, shape (texts, context)."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, tokens: torch.Tensor) -> Any:
-        return self.network.encode_text(tokens)
-
-    def encode(self, tokens: torch.Tensor) -> Any:
-        """Encode without the padding behind the longest text: a third of the work, the same result.
-
-        A causal text network reads the embedding off at the end-of-text token (the highest number),
-        which sees nothing that stands behind it.
-        """
-        network = self.network
-        if network.text_pool_type != "argmax" or network.attn_mask is None:
-            return self(tokens)
-        length = int(tokens.argmax(dim=1).max()) + 1
-        short = {
-            "network.positional_embedding": network.positional_embedding[:length],
-            "network.attn_mask": network.attn_mask[:length, :length],
-        }
-        return torch.func.functional_call(self, short, (tokens[:, :length],))
-
-
-class NameEmbeddings:
-    """A bounded cache of text embeddings; the name that was not asked for longest goes first."""
-
-    def __init__(self, embed: Callable[[str], torch.Tensor], *, capacity: int) -> None:
-        self._embed = embed
-        self._capacity = capacity
-        self._cached: OrderedDict[str, torch.Tensor] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._cached)
-
-    def get(self, name: str) -> torch.Tensor:
-        """Return the embedding of a name, shape (D,), computed only when it is not cached."""
-        if name not in self._cached:
-            self._cached[name] = self._embed(name)
-        self._cached.move_to_end(name)
-        if len(self._cached) > self._capacity:
-            self._cached.popitem(last=False)
-        return self._cached[name]
-
-
-def load_zero_shot(folder: Path, device: Device) -> ZeroShot:
-    """Load zero-shot from its card and weights; raise LoadError rather than serve it wrongly."""
+def load_zero_shot(folder: Path, device: Device, lists: ListFolder | None = None) -> ZeroShot:
+    """Load zero-shot from its card and weights, and the embeddings of the lists; raise LoadError rather
+    than serve it wrongly."""
     card = read_card(folder, kind=Kind.ZERO_SHOT)
+    list_texts = read_all_embeddings(lists, card) if lists else {}
     network = build_clip(card)
     load_weights(network, card, checked_weights(card, folder))
-    return ZeroShot(card, network, device, card_texts=stored_texts(card, folder))
+    return ZeroShot(card, network, device, card_texts=stored_texts(card, folder), list_texts=list_texts)
 
 
-def stored_texts(card: ModelCard, folder: Path) -> torch.Tensor | None:
-    """Return the stored embeddings of the card's labels, shape (labels, D), or None.
-
-    None if there are none, or they are damaged or made for other weights or prompts: they only
-    save time, so the model then computes them itself.
-    """
-    try:
-        with safe_open(folder / EMBEDDINGS_FILE, framework="pt") as file:
-            texts = file.get_tensor(EMBEDDINGS_TENSOR) if file.metadata() == texts_identity(card) else None
-    except (OSError, SafetensorError):
-        return None
-    shape = (len(card.taxa), card.architecture.config.get("embed_dim"))
-    if texts is None or texts.shape != shape or texts.dtype != torch.float32:
-        return None
-    return texts if torch.allclose(texts.norm(dim=1), torch.ones(len(texts)), atol=1e-3) else None
-
-
-def texts_identity(card: ModelCard) -> dict[str, str]:
-    """Return what the embeddings of the card's labels depend on: the weights and the prompts."""
-    prompts = "\n".join(template(name) for name in prompt_names(card) for template in TEMPLATES)
-    return {"weights_sha256": card.weights.sha256, "prompts_sha256": hashlib.sha256(prompts.encode()).hexdigest()}
-
-
-def prompt_names(card: ModelCard) -> list[str]:
-    """Return the card's labels as the prompts have them, in the order of the outputs."""
-    return [name_of(taxon, card.prompts.text_type) for taxon in card.taxa]
+def read_all_embeddings(lists: ListFolder, card: ModelCard) -> dict[str, Embeddings]:
+    """Map the embeddings of all lists of a folder into memory; raise ListError if some are not theirs."""
+    if lists.path is None:
+        return {}
+    return {species.name: read_embeddings(lists.path, species, card) for species in lists}
 
 
 def build_clip(card: ModelCard) -> nn.Module:
@@ -206,20 +142,19 @@ def build_clip(card: ModelCard) -> nn.Module:
         raise CardError(f"architecture.config of {card.name!r} is no open_clip model: {error}") from None
 
 
-def name_of(taxon: Taxon, text_type: TextType) -> str:
-    """Write a taxon as BioCLIP was taught to read it; what is not known is left out."""
-    scientific = taxon.scientific_name or taxon.label
-    taxonomic = " ".join(taxon.lineage) if taxon.scientific_name else taxon.label
-    base = {
-        TextType.COMMON: taxon.label,
-        TextType.SCIENTIFIC: scientific,
-        TextType.SCIENTIFIC_COMMON: scientific,
-        TextType.TAXON: taxonomic,
-        TextType.TAXON_COMMON: taxonomic,
-    }[text_type]
-    with_common = text_type in (TextType.SCIENTIFIC_COMMON, TextType.TAXON_COMMON)
-    return f"{base} with common name {taxon.label}" if with_common and base != taxon.label else base
+def _sharing(candidates: Sequence[Candidates]) -> list[list[int]]:
+    """Return the pictures of each set of candidates, by their places in the batch."""
+    groups: dict[object, list[int]] = {}
+    for index, one in enumerate(candidates):
+        key = one if one is None or isinstance(one, SpeciesList) else tuple(one)
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
 
 
-def _context_length(card: ModelCard) -> int:
-    return int(card.architecture.config.get("text_cfg", {}).get("context_length", 77))
+def _similarities(features: torch.Tensor, texts: torch.Tensor, *, rows: int) -> torch.Tensor:
+    """Return the cosines, shape (B, n), of features (B, D) and texts (n, D) in any precision.
+
+    In parts that stay in the processor's cache: a whole list as float32 would cost memory in every
+    worker, and to convert it at once takes four times as long.
+    """
+    return torch.cat([features @ part.float().T for part in torch.split(texts, rows)], dim=1)

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from fishgate import device, gate, wire
-from fishgate.answer import Opinion, Probabilities, opinion_from
+from fishgate.answer import Opinion, opinion_from
 from fishgate.batch import run_batch
 from fishgate.errors import FishgateError
-from fishgate.expert import Expert, load_expert
+from fishgate.expert import Expert, Finding, load_expert
 from fishgate.images import open_picture, quieten_decoders
+from fishgate.list_folder import ListFolder
 from fishgate.options import options_to_fields
 from fishgate.preprocessing import Pixels, to_pixels
 from fishgate.spool import Spool
@@ -37,6 +38,7 @@ class ExpertHandler:
             self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
             self._spool = Spool(torchserve.spool_folder())
+            self._lists = ListFolder(torchserve.lists_folder())
             self._expert = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
@@ -60,16 +62,17 @@ class ExpertHandler:
 
     def _prepare(self, row: Row) -> tuple[wire.Request, Pixels]:
         request = wire.request_from_fields(row)
+        self._lists.picked(request.options)  # an unknown list is refused here already
         preprocessing = self._expert.card.preprocessing
         return request, to_pixels(open_picture(request.picture, needed_px=preprocessing.needed_px), preprocessing)
 
     def _compute(self, ready: Any) -> list[tuple[wire.Request, Opinion]]:
-        probabilities = self._expert.predict([pixels for _, pixels in ready])
-        return [(request, self._opinion(p, request)) for (request, _), p in zip(ready, probabilities, strict=True)]
+        findings = self._expert.examine([pixels for _, pixels in ready])
+        return [(request, self._opinion(found, request)) for (request, _), found in zip(ready, findings, strict=True)]
 
-    def _opinion(self, probabilities: Probabilities, request: wire.Request) -> Opinion:
-        card = self._expert.card
-        opinion = opinion_from(probabilities, card.taxa, card, top_k=request.options.top_k)
+    def _opinion(self, found: Finding, request: wire.Request) -> Opinion:
+        card, top_k = self._expert.card, request.options.top_k
+        opinion = opinion_from(found.probabilities, card.taxa, card, top_k=top_k, certainty=found.certainty)
         self._meter.observe(Metric.EXPERT_CONFIDENCE, opinion.best.confidence)
         self._meter.observe(Metric.EXPERT_DOUBT, 1.0 - opinion.best.confidence)
         return opinion
@@ -88,7 +91,8 @@ class ExpertHandler:
 
     def _hand_over(self, request: wire.Request, opinion: Opinion) -> wire.HandOver:
         ticket = None
-        if gate.judge(opinion, request.options).deferred:
+        members = self._lists.members(request.options)
+        if gate.judge(opinion, request.options, members=members).deferred:
             try:
                 ticket = self._spool.put(request.picture)
             except OSError:  # the router will let the expert's answer stand in

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from fishgate import wire
 from fishgate.errors import FishgateError
+from fishgate.list_folder import ListFolder
 from fishgate.spool import Spool
 from fishgate.telemetry import Metric
 from handlers.adaptors import settings, torchserve
@@ -35,7 +36,8 @@ class RouterHandler:
                 in_flight=self._settings.zero_shot_in_flight,
             )
             spool = Spool(torchserve.spool_folder())
-            self._crossing = Crossing(client, spool, self._meter, limit_s=self._settings.zero_shot_limit_s)
+            lists = ListFolder(torchserve.lists_folder())
+            self._crossing = Crossing(client, spool, self._meter, lists, limit_s=self._settings.zero_shot_limit_s)
 
     def handle(self, rows: list[dict[str, wire.Field]], context: torchserve.Context) -> list[bytes]:
         """Answer those rows for which there is an answer after ``least_ms``; never raises.
@@ -64,5 +66,7 @@ class RouterHandler:
             return
         outcome = "degraded" if result.degraded else "low_confidence" if result.low_confidence else "accepted"
         self._meter.count(Metric.IDENTIFICATIONS, source=result.source.value, outcome=outcome)
+        rank = result.rank.value if result.rank else "none" if result.label is None else "unknown"
+        self._meter.count(Metric.RANKS, rank=rank)
         if result.deferred:
             self._meter.count(Metric.DEFERRALS)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from fishgate import device, wire
 from fishgate.answer import Opinion, Probabilities, opinion_from
 from fishgate.batch import run_batch
 from fishgate.images import open_picture, quieten_decoders
+from fishgate.list_folder import ListFolder
+from fishgate.options import Options
 from fishgate.preprocessing import Pixels, to_pixels
-from fishgate.zero_shot import ZeroShot, load_zero_shot
+from fishgate.species_list import SpeciesList
+from fishgate.zero_shot import Candidates, ZeroShot, load_zero_shot
 from handlers.adaptors import settings, torchserve
 from handlers.adaptors.core_share import CoreShare
 
 Row = dict[str, wire.Field]
+Ready = tuple[Options, Candidates, Pixels]
+"""What a client wants to know, what its picture may be, and the picture."""
 
 
 class ZeroShotHandler:
@@ -29,6 +34,7 @@ class ZeroShotHandler:
             self._cores = CoreShare("zero_shot", share_cores_with=self._settings.share_cores_with)
             self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
+            self._lists = ListFolder(torchserve.lists_folder())
             self._zero_shot = self._load(context)
 
     def handle(self, rows: list[Row], context: torchserve.Context) -> list[bytes]:
@@ -49,19 +55,27 @@ class ZeroShotHandler:
         return [wire.reply(result) for result in results]
 
     def _load(self, context: torchserve.Context) -> ZeroShot:
-        return load_zero_shot(torchserve.model_folder(context), device.choose_device(torchserve.gpu_id(context)))
+        for species in self._lists:
+            _ = species.lineages  # worked out now, or the first picture would wait for it
+        folder = torchserve.model_folder(context)
+        return load_zero_shot(folder, device.choose_device(torchserve.gpu_id(context)), self._lists)
 
-    def _prepare(self, row: Row) -> tuple[wire.Request, Pixels]:
+    def _prepare(self, row: Row) -> Ready:
         request = wire.request_from_fields(row)
+        candidates = self._lists.picked(request.options) or request.options.labels
         preprocessing = self._zero_shot.card.preprocessing
-        return request, to_pixels(open_picture(request.picture, needed_px=preprocessing.needed_px), preprocessing)
+        picture = open_picture(request.picture, needed_px=preprocessing.needed_px)
+        return request.options, candidates, to_pixels(picture, preprocessing)
 
-    def _compute(self, ready: Any) -> list[Opinion]:
-        probabilities = self._zero_shot.predict(
-            [pixels for _, pixels in ready], [request.options.labels for request, _ in ready]
+    def _compute(self, ready: Sequence[Ready]) -> list[Opinion]:
+        options, candidates, pixels = zip(*ready, strict=True)
+        return list(map(self._opinion, self._zero_shot.predict(pixels, candidates), candidates, options))
+
+    def _opinion(self, probabilities: Probabilities, candidates: Candidates, options: Options) -> Opinion:
+        return opinion_from(
+            probabilities,
+            self._zero_shot.taxa_for(candidates),
+            self._zero_shot.card,
+            top_k=options.top_k,
+            lineages=candidates.lineages if isinstance(candidates, SpeciesList) else None,
         )
-        return [self._opinion(p, request) for (request, _), p in zip(ready, probabilities, strict=True)]
-
-    def _opinion(self, probabilities: Probabilities, request: wire.Request) -> Opinion:
-        taxa = self._zero_shot.taxa_for(request.options.labels)
-        return opinion_from(probabilities, taxa, self._zero_shot.card, top_k=request.options.top_k)

@@ -4,7 +4,8 @@ PackError                a fishgate LoadError
 ├── HubError             the hub cannot be reached, or has not what is wanted
 ├── DiskFull             there is too little room
 ├── TemplateError        the committed card template is wrong
-└── ForeignWeights       the published file is not what the card template describes
+├── ForeignWeights       the published file is not what the card template describes
+└── ForeignTexts         the published names and text embeddings are not what they should be
 
 Each message fits one line and says what was wrong, what was seen and what is allowed.
 """
@@ -32,6 +33,10 @@ class TemplateError(PackError):
 
 class ForeignWeights(PackError):
     """The published file is unsafe, or its names and shapes are not those of the network."""
+
+
+class ForeignTexts(PackError):
+    """Published names or text embeddings have another form, or do not belong together or to the model."""
 
 
 def in_one_line(error: BaseException) -> str:

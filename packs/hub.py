@@ -5,13 +5,15 @@ The only module that speaks with ``huggingface_hub``; its many errors are transl
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import cast
 
-from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -20,6 +22,11 @@ from huggingface_hub.errors import (
     OfflineModeIsEnabled,
     RepositoryNotFoundError,
     RevisionNotFoundError,
+)
+from huggingface_hub.utils import (  # type: ignore[attr-defined]
+    build_hf_headers,
+    hf_raise_for_status,
+    http_backoff,
 )
 
 from fishgate.model_card import sha256_of
@@ -30,6 +37,14 @@ _LIBRARY_HTTP_ERROR = cast(type[Exception], HfHubHTTPError.__bases__[0])
 
 _UNREACHABLE = (LocalEntryNotFoundError, OfflineModeIsEnabled, _LIBRARY_HTTP_ERROR)
 _TIMEOUT_S = 30.0
+_RANGE_BYTES = 16 * 2**20
+
+
+class RepositoryType(str, Enum):
+    """What a repository holds; the values are the hub's own."""
+
+    MODEL = "model"
+    DATASET = "dataset"
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class Snapshot:
     repository: str
     revision: str
     files: Mapping[str, RemoteFile]
+    type: RepositoryType = RepositoryType.MODEL
 
     def first_of(self, names: Sequence[str]) -> RemoteFile:
         """Return the first of ``names`` that is published; raise HubError if none is."""
@@ -62,29 +78,41 @@ class Snapshot:
 
 
 class Hub:
-    """A hub behind ``endpoint``; None stands for the library's own settings, ``HF_ENDPOINT`` and ``HF_HOME``."""
+    """A hub behind ``endpoint``; None stands for the library's own settings, ``HF_ENDPOINT`` and ``HF_HOME``.
 
-    def __init__(self, endpoint: str | None = None, *, cache: Path | None = None) -> None:
+    ``tries_again`` is how often a part of a stream is asked for again before it is given up.
+    """
+
+    def __init__(self, endpoint: str | None = None, *, cache: Path | None = None, tries_again: int = 5) -> None:
         self._endpoint = endpoint
+        self._tries_again = tries_again
         self.cache = cache or Path(constants.HF_HUB_CACHE)
 
-    def snapshot(self, repository: str, revision: str | None) -> Snapshot:
+    def snapshot(
+        self, repository: str, revision: str | None, *, type: RepositoryType = RepositoryType.MODEL
+    ) -> Snapshot:
         """Ask which commit a revision (by default the newest) is, and which files it has."""
         with _translated(repository, revision):
-            info = HfApi(endpoint=self._endpoint).model_info(
-                repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S
-            )
+            api = HfApi(endpoint=self._endpoint)
+            ask = api.dataset_info if type is RepositoryType.DATASET else api.model_info
+            info = ask(repository, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
         if not info.sha:
             raise HubError(f"the hub did not say which commit {revision or 'the newest revision'} of {repository} is")
         files = [
             RemoteFile(entry.rfilename, entry.size, entry.lfs.sha256 if entry.lfs else None)
             for entry in info.siblings or []
         ]
-        return Snapshot(repository, info.sha, {file.name: file for file in files})
+        return Snapshot(repository, info.sha, {file.name: file for file in files}, type)
 
     def is_cached(self, snapshot: Snapshot, file: RemoteFile) -> bool:
         """Whether the file need not be downloaded again."""
-        found = try_to_load_from_cache(snapshot.repository, file.name, cache_dir=self.cache, revision=snapshot.revision)
+        found = try_to_load_from_cache(
+            snapshot.repository,
+            file.name,
+            cache_dir=self.cache,
+            revision=snapshot.revision,
+            repo_type=snapshot.type.value,
+        )
         return isinstance(found, str)
 
     def download(self, snapshot: Snapshot, file: RemoteFile) -> Path:
@@ -97,6 +125,7 @@ class Hub:
                     revision=snapshot.revision,
                     endpoint=self._endpoint,
                     cache_dir=self.cache,
+                    repo_type=snapshot.type.value,
                 )
             )
         if file.sha256 and (seen := sha256_of(path)) != file.sha256:
@@ -105,6 +134,41 @@ class Hub:
             path.unlink(missing_ok=True)
             raise HubError(f"{file.name} arrived with SHA-256 {seen}, the hub says {file.sha256}; run again")
         return path
+
+    def stream(self, snapshot: Snapshot, file: RemoteFile) -> Iterator[bytes]:
+        """Give the file's bytes in order and in parts, without keeping it; its hash is checked at the end."""
+        if file.size_bytes is None:
+            raise HubError(f"the hub does not say how long {file.name} is, so it cannot be streamed")
+        digest = hashlib.sha256()
+        for start in range(0, file.size_bytes, _RANGE_BYTES):
+            part = self._part(snapshot, file, start, min(start + _RANGE_BYTES, file.size_bytes))
+            digest.update(part)
+            yield part
+        if file.sha256 and digest.hexdigest() != file.sha256:
+            seen = digest.hexdigest()
+            raise HubError(f"{file.name} arrived with SHA-256 {seen}, the hub says {file.sha256}; run again")
+
+    def _part(self, snapshot: Snapshot, file: RemoteFile, start: int, end: int) -> bytes:
+        with _translated(snapshot.repository, snapshot.revision):
+            reply = http_backoff(
+                "GET",
+                hf_hub_url(
+                    snapshot.repository,
+                    file.name,
+                    revision=snapshot.revision,
+                    endpoint=self._endpoint,
+                    repo_type=snapshot.type.value,
+                ),
+                headers={**build_hf_headers(), "Range": f"bytes={start}-{end - 1}"},
+                timeout=_TIMEOUT_S,
+                max_retries=self._tries_again,
+                retry_on_exceptions=_LIBRARY_HTTP_ERROR,
+            )
+            hf_raise_for_status(reply)
+        if len(reply.content) != end - start:
+            seen = f"{len(reply.content)} bytes came when {end - start} of {file.name} were asked for"
+            raise HubError(f"{seen}; the hub or a proxy before it does not give parts of files")
+        return bytes(reply.content)
 
 
 @contextmanager

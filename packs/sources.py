@@ -29,4 +29,22 @@ ZERO_SHOT = Source(
     ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"),
     config="open_clip_config.json",
 )
+
+
+@dataclass(frozen=True)
+class TextSource:
+    """Published text embeddings of a model: the names in a JSON file, their embeddings in a NumPy file."""
+
+    list_name: str
+    repository: str
+    names: str
+    embeddings: str
+
+
+TREE_OF_LIFE = TextSource(
+    "tree_of_life_fish",
+    "imageomics/TreeOfLife-200M",
+    names="embeddings/txt_emb_species.json",
+    embeddings="embeddings/txt_emb_species.npy",
+)
 SOURCES = {source.name: source for source in (EXPERT, ZERO_SHOT)}

@@ -17,6 +17,7 @@ from server.bootstrap import ROOT
 
 DEFAULT_HOME = ROOT / ".run"
 DEFAULT_STORE = ROOT / "model_store"
+DEFAULT_LISTS = ROOT / "species_lists"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Settings:
     """Where one TorchServe lives and listens.
 
     ``home`` holds its logs, keys and temporary files, ``store`` the archives, ``pack`` and
-    ``device`` say what they were built of.
+    ``device`` say what they were built of. ``own_lists`` holds the operator's species lists.
     """
 
     home: Path = DEFAULT_HOME
@@ -43,6 +44,12 @@ class Settings:
     ports: Ports = Ports()
     pack: str = "demo"
     device: str = "cpu"
+    own_lists: Path = DEFAULT_LISTS
+
+    @property
+    def lists(self) -> Path:
+        """All species lists with their embeddings, from which the workers read them."""
+        return self.home / "species_lists"
 
     @property
     def key_file(self) -> Path:
@@ -94,6 +101,7 @@ def remember(settings: Settings) -> None:
         "store": str(settings.store),
         "pack": settings.pack,
         "device": settings.device,
+        "own_lists": str(settings.own_lists),
         "ports": asdict(settings.ports),
     }
     (settings.home / "server.json").write_text(json.dumps(value, indent=1))
@@ -106,7 +114,12 @@ def recall(home: Path = DEFAULT_HOME) -> Settings:
         return Settings(home=home)
     value = json.loads(path.read_text())
     return Settings(
-        home=home, store=Path(value["store"]), pack=value["pack"], device=value["device"], ports=Ports(**value["ports"])
+        home=home,
+        store=Path(value["store"]),
+        pack=value["pack"],
+        device=value["device"],
+        own_lists=Path(value.get("own_lists", DEFAULT_LISTS)),  # written by an older version without them
+        ports=Ports(**value["ports"]),
     )
 
 

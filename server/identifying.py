@@ -40,6 +40,7 @@ def form_from(options: argparse.Namespace) -> dict[str, str]:
     given = {
         "top_k": options.top_k,
         "threshold": options.threshold,
+        "species_list": options.species_list,
         "labels": json.dumps(options.labels) if options.labels else None,
     }
     return {name: str(value) for name, value in given.items() if value is not None}

@@ -161,6 +161,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TMPDIR": str(settings.temporary),
         "FISHGATE_INFERENCE_URL": settings.url,
         "FISHGATE_KEY_FILE": str(settings.key_file),
+        "FISHGATE_SPECIES_LISTS": str(settings.lists),
     }
 
 

@@ -19,8 +19,9 @@ import pynvml
 
 from server.archives import BuildError, build
 from server.bootstrap import ROOT
-from server.configuration import DEFAULT_HOME, DEFAULT_STORE, Ports, Settings, recall
+from server.configuration import DEFAULT_HOME, DEFAULT_LISTS, DEFAULT_STORE, Ports, Settings, recall
 from server.instance import StartError, running, start, stop, wait_until_ready
+from server.lists import prepare_lists
 from server.management import ManagementError
 from server.tables import show_addresses, show_answers
 
@@ -51,6 +52,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         ports=Ports(*range(first, first + 5)) if first else Ports(),
         pack=options.packs,
         device=present_device(options.device),
+        own_lists=(options.species_lists or DEFAULT_LISTS).resolve(),
     )
 
 
@@ -59,9 +61,10 @@ def bring_up(settings: Settings, *, limit_s: float) -> tuple[psutil.Process, dic
 
     What was started is stopped again if it does not come up.
     """
-    changed = build(settings.store, pack=settings.pack, device=settings.device, say=say)
+    is_built = build(settings.store, pack=settings.pack, device=settings.device, say=say)
+    is_changed = prepare_lists(settings, say) or is_built
     java = running(settings)
-    if java and (changed or recall(settings.home) != settings):
+    if java and (is_changed or recall(settings.home) != settings):
         say("something has changed: stopping the running server")
         stop(settings)
         java = None

@@ -18,7 +18,7 @@ from server.configuration import Settings
 def show_answers(answers: Sequence[tuple[str, dict[str, Any]]]) -> None:
     """Print a table of answers and errors, each with the name of its picture."""
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("picture", "label", "scientific name", "confidence", "answered by", "note"):
+    for heading in ("picture", "label", "scientific name", "rank", "confidence", "answered by", "note"):
         table.add_column(heading, justify="right" if heading == "confidence" else "left", overflow="fold")
     for name, answer in answers:
         table.add_row(name, *_columns(answer))
@@ -49,16 +49,18 @@ def show_addresses(settings: Settings) -> None:
         print(line)
 
 
-def _columns(answer: dict[str, Any]) -> tuple[str, str, str, str, str]:
+def _columns(answer: dict[str, Any]) -> tuple[str, ...]:
     if "error" in answer:
-        return "-", "-", "-", "-", f"{answer['error']['code']}: {answer['error']['message']}"
-    name = answer["scientific_name"] or "-"
-    return str(answer["label"]), name, f"{answer['confidence']:.1%}", str(answer["source"]), _note(answer)
+        return "-", "-", "-", "-", "-", f"{answer['error']['code']}: {answer['error']['message']}"
+    taxon = (answer[key] or "-" for key in ("label", "scientific_name", "rank"))
+    return (*taxon, f"{answer['confidence']:.1%}", str(answer["source"]), _note(answer))
 
 
 def _note(answer: dict[str, Any]) -> str:
     if answer["degraded"]:
         return "unsure: zero_shot could not be asked"
+    if answer["label"] is None:
+        return f"unsure: perhaps {answer['candidates'][0]['label']}"
     if answer["low_confidence"]:
         return "unsure: do not trust this answer"
     return ""

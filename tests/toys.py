@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 
-from fishgate.model_card import CARD_FILE, ModelCard, sha256_of
+from fishgate.model_card import CARD_FILE, ModelCard, fingerprint_of, sha256_of
 
 WEIGHTS = "weights.safetensors"
+FEATURES = "gate.safetensors"
 
 TAXA: list[dict[str, Any]] = [
     {
@@ -67,6 +70,33 @@ def card_json(kind: str = "expert", **changes: Any) -> dict[str, Any]:
 def card(kind: str = "expert", **changes: Any) -> ModelCard:
     """Return such a card as a record."""
     return ModelCard.model_validate(card_json(kind, **changes))
+
+
+def certified(value: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """Return the JSON of an expert's card with a certificate that was given to it, but for the changes."""
+    certificate = {
+        "risk": 0.02,
+        "confidence": 0.95,
+        "method": "none, it is a toy",
+        "pictures": 400,
+        "accepted": 300,
+        "wrong": 1,
+        "coverage": 0.75,
+        "data_sha256": "d" * 64,
+        "model_sha256": fingerprint_of(ModelCard.model_validate(value)),
+        **changes,
+    }
+    return {**value, "gate": {**value["gate"], "certificate": certificate}}
+
+
+def write_features(folder: Path, *, width: int = 1024, labels: int = len(TAXA)) -> dict[str, str]:
+    """Write random class means in the feature space of the toy expert; return what a rule says of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(9)
+    whitening = random.normal(0.0, 1.0, (width, 4)).astype(np.float32)
+    means = random.normal(0.0, 0.2, (labels, 4)).astype(np.float32)
+    save_arrays({"whitening": whitening, "means": means}, folder / FEATURES)
+    return {"file": FEATURES, "sha256": sha256_of(folder / FEATURES)}
 
 
 def write_folder(folder: Path, network: torch.nn.Module, kind: str = "expert", **changes: Any) -> Path:

@@ -1,35 +1,18 @@
 """Random changes to training pictures, so that the network learns the fish and not the photograph.
 
-Owns the changes and how strong they are. All work on a whole batch of tensors at once: on two
-cores that is several times faster than picture by picture.
+Owns the changes; how strong they are, the recipe says. All work on a whole batch of tensors at once:
+on two cores that is several times faster than picture by picture. Chance is drawn on the CPU, so that
+a seed gives the same changes on every device.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
-
-@dataclass(frozen=True)
-class Strength:
-    """How strong the changes are; chances and fractions from 0 to 1.
-
-    Strong colours and blur stand for other cameras, water and light: photographs of another
-    origin are where a plainly trained network fails first.
-    """
-
-    least_area: float = 0.3  # of the picture that a crop shows
-    aspect: float = 4 / 3  # widest change of the ratio of width to height
-    turn_degrees: float = 15.0
-    light: float = 0.4  # widest change of brightness, contrast and saturation
-    tint: float = 0.15  # widest change of one colour channel, as of a wrong white balance
-    grey_chance: float = 0.1
-    blur_chance: float = 0.2
-    erase_chance: float = 0.3
-
+from training.recipe import Strength
 
 USUAL = Strength()
 
@@ -50,27 +33,28 @@ def _reframed(pictures: torch.Tensor, size_px: int, strength: Strength) -> torch
     turn = _uniform(count, -1, 1) * math.radians(strength.turn_degrees)
     mirror = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     rows = [width * turn.cos() * mirror, -height * turn.sin(), x, width * turn.sin() * mirror, height * turn.cos(), y]
-    frames = torch.stack(rows, dim=1).view(count, 2, 3)
+    frames = torch.stack(rows, dim=1).view(count, 2, 3).to(pictures.device)
     grid = functional.affine_grid(frames, [count, 3, size_px, size_px], align_corners=False)
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
 
 
 def _recoloured(pictures: torch.Tensor, strength: Strength) -> torch.Tensor:
-    count = len(pictures)
+    count, device = len(pictures), pictures.device
     saturation = _around_one(count, strength.light)
     saturation[torch.rand(count) < strength.grey_chance] = 0
     grey = pictures.mean(dim=1, keepdim=True)  # (B, 1, H, W)
-    pictures = grey + (pictures - grey) * saturation
+    pictures = grey + (pictures - grey) * saturation.to(device)
     mean = grey.mean(dim=(2, 3), keepdim=True)
-    pictures = mean + (pictures - mean) * _around_one(count, strength.light)
+    pictures = mean + (pictures - mean) * _around_one(count, strength.light).to(device)
     tint = 1 + _uniform(count * 3, -1, 1).view(count, 3, 1, 1) * strength.tint
-    return (pictures * tint * _around_one(count, strength.light)).clamp(0, 255)
+    tint = tint * _around_one(count, strength.light)
+    return (pictures * tint.to(device)).clamp(0, 255)
 
 
 def _blurred(pictures: torch.Tensor, strength: Strength) -> torch.Tensor:
     """Take the fine detail from some pictures, as a small or soft photograph has none."""
-    chosen = torch.rand(len(pictures)) < strength.blur_chance
-    if not chosen.any():
+    chosen = torch.nonzero(torch.rand(len(pictures)) < strength.blur_chance).flatten().to(pictures.device)
+    if not len(chosen):
         return pictures
     small = functional.avg_pool2d(pictures[chosen], 2)
     pictures[chosen] = functional.interpolate(small, size=pictures.shape[2:], mode="bilinear")

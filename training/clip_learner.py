@@ -16,7 +16,7 @@ from torch import nn
 
 from fishgate.model_card import TextType
 from fishgate.taxonomy import Taxon
-from fishgate.zero_shot import TEMPLATES, name_of
+from fishgate.text_embeddings import TEMPLATES, name_of
 from training.backbone import TIMM_NAME, State, fill_timm_tower
 
 CONTEXT_LENGTH = 32

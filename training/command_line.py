@@ -1,4 +1,4 @@
-"""The options that both training commands have, and where things lie by default.
+"""The options of the training command.
 
 Owns parsing only, without heavy libraries, so that --help is instant.
 """
@@ -6,29 +6,55 @@ Owns parsing only, without heavy libraries, so that --help is instant.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-EXPERT_PACK = ROOT / "models" / "expert" / "demo"
-ZERO_SHOT_PACK = ROOT / "models" / "zero_shot" / "demo"
-
-SCHEDULE_OPTIONS = ("head_epochs", "small_epochs", "epochs", "size_px", "seed")
+NEWEST = Path("newest")
+"""What --resume means without a folder."""
 
 
-def training_parser(description: str | None, *, output: Path) -> argparse.ArgumentParser:
-    """Return a parser with the options of both commands; ``output`` is the default folder of the pack."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    backbone = SHARED / "weights" / "mobilenet_v2_imagenet.safetensors"
-    taxonomy = SHARED / "lists" / "expert_taxonomy.csv"
-    parser.add_argument("--photos", type=Path, default=SHARED / "photos", help="folder with manifest.csv")
-    parser.add_argument("--weights", type=Path, default=backbone, help="MobileNetV2 of torchvision to start from")
-    parser.add_argument("--taxonomy", type=Path, default=taxonomy, help="the expert's classes in output order")
-    parser.add_argument("--output", type=Path, default=output, help="folder of the pack")
-    parser.add_argument("--head-epochs", type=int, default=1, help="passes in which the backbone stays as it is")
-    parser.add_argument("--small-epochs", type=int, default=8, help="passes of the whole network on small pictures")
-    parser.add_argument("--epochs", type=int, default=5, help="passes of the whole network on large pictures")
-    parser.add_argument("--size-px", type=int, default=224, help="width and height of a picture in serving")
-    parser.add_argument("--seed", type=int, default=7, help="of the split, the new layers and the augmentation")
-    parser.add_argument("--threads", type=int, default=2, help="cores to compute on")
+@dataclass(frozen=True)
+class Options:
+    """What the command line of training/run says."""
+
+    recipe: Path | None
+    resume: Path | None
+    output: Path | None
+    overrides: tuple[str, ...]
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """Parse the command line; end the program with a message if it makes no sense."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.recipe is None and given.resume in (None, NEWEST):
+        parser.error("give a recipe, or the folder of a run with --resume")
+    if given.output and given.resume:
+        parser.error("--output names a new folder, --resume one that is there: give one of them")
+    return Options(given.recipe, given.resume, given.output, tuple(given.set))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Do what a recipe says: train, measure, certify, report. All of it goes into one run folder.",
+        epilog="example: training/run training/recipes/demo_expert.toml --set stages.1.epochs=2",
+    )
+    parser.add_argument("recipe", type=Path, nargs="?", help="TOML file, see training/recipes")
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        nargs="?",
+        const=NEWEST,
+        metavar="FOLDER",
+        help="go on with the run in this folder, or with the recipe's newest; what is trained is only measured again",
+    )
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="the run's folder (default: runs/NAME-DATE-TIME)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a key of the recipe, as stages.0.epochs=2; may be given again",
+    )
     return parser

@@ -6,8 +6,6 @@ Owns how both are written. It does not train or measure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,11 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fishgate.model_card import Gate, ModelCard, Weights, sha256_of, write_card
+from training.recipe import TrainingRecipe
 from training.splits import Split, Splits
-from training.stages import Stage
 
 WEIGHTS_FILE = "weights.safetensors"
-VERSION = "demo-1"
 NO_GATE = Gate(threshold=1.0, evidence="not chosen yet")
-LICENCE = (
-    "The weights were trained on photographs whose rights are mixed or unverified (see training.sources); "
-    "whoever uses them beyond trying out this software must clear those rights. They start from an ImageNet "
-    "MobileNetV2 under Apache-2.0. The code is the project's own."
-)
 
 SOURCE_NOTES = {
     "kaggle31": "the 'Fish Dataset' of 31 species (Lampa et al., 2022), published without a licence",
@@ -55,27 +47,28 @@ def save_card(card: ModelCard, folder: Path, **changed: Any) -> ModelCard:
 
 
 def training_facts(
-    splits: Splits, stages: Sequence[Stage], *, start: Path, seed: int, minutes: float
+    recipe: TrainingRecipe, splits: Splits, *, start: dict[str, str], history: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what every card tells of its training: photographs, splits, start, stages, seed and duration."""
+    """Return what every card tells of its training: recipe, photographs, splits, start, seed and duration."""
     return {
+        "recipe": recipe.model_dump(mode="json", exclude_none=True, exclude={"card", "output"}),
         "sources": {
             source: f"{count} photographs in training; {SOURCE_NOTES.get(source, UNKNOWN_RIGHTS)}"
             for source, count in sorted(Counter(photo.source for photo in splits[Split.TRAIN]).items())
         },
         "photographs": {split.value: len(photos) for split, photos in splits.items()},
-        "split": "by the manifest's near-duplicate groups, which never cross; subjects of under four groups train only",
-        "start": {"file": start.name, "sha256": sha256_of(start)},
-        "stages": [asdict(stage) for stage in stages],
-        "seed": seed,
-        "minutes": minutes,
+        "split": "by near-duplicate groups, which never cross; subjects of under four groups train only",
+        "start": start,
+        "seed": recipe.seed,
+        "epochs": len(history),
+        "minutes": round(sum(float(entry["seconds"]) for entry in history) / 60, 1),
     }
 
 
 def _halved(name: str, tensor: torch.Tensor) -> torch.Tensor:
     if not tensor.is_floating_point():
-        return tensor.contiguous()
-    half = tensor.half().contiguous()
+        return tensor.cpu().contiguous()
+    half = tensor.half().cpu().contiguous()
     if not half.isfinite().all():
         raise ValueError(f"{name!r} holds values beyond half precision ({tensor.abs().max():.3g})")
     return half

@@ -1,115 +1,137 @@
-"""The training loop: stages, one after another, each with its own picture size and rates.
+"""The training loop: stages, one after another, each with its own picture size, rates and schedule.
 
-Owns the optimiser, the schedule and the sampling. What is learnt is given as a ``Learner``; this
-module does not know whether it is an expert or zero-shot.
+Owns the order of steps, epochs and stages, when a stage ends, and what a checkpoint holds. What is
+learnt is given as a ``Learner``; this module does not know whether it is an expert or zero-shot.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import time
+from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import nn
-from tqdm import tqdm
-
-from fishgate.preprocessing import Preprocessing
-from training.augment import augment
-
-WEIGHT_DECAY = 0.02
-MAX_GRADIENT_NORM = 5.0  # a rare bad batch must not throw the weights far off
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.course import Course
+from training.optimisation import Learner
+from training.passes import Figures, Tools
+from training.recipe import Stage
+from training.run_folder import RunFolder, write_json
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One stage: passes over the pictures, picture size and the highest rate of each part.
-
-    A ``backbone_rate`` of 0 leaves the backbone as it is.
-    """
-
-    name: str
-    epochs: int
-    size_px: int
-    head_rate: float
-    backbone_rate: float
-    batch: int
+def run_stages(learner: Learner, course: Course, run: RunFolder) -> None:
+    """Train through all stages, from the run's checkpoint on if there is one."""
+    learner.network.to(course.device)
+    progress = _Progress(learner, course, run)
+    progress.resume()
+    while progress.stage < len(course.stages):
+        progress.run_epoch()
 
 
-@dataclass(frozen=True)
-class Examples:
-    """Training pictures, shape (examples, height, width, 3), and the label of each."""
+class _Progress:
+    """A training under way: where it stands, and what it has seen."""
 
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    def __init__(self, learner: Learner, course: Course, run: RunFolder) -> None:
+        self._learner, self._course, self._run = learner, course, run
+        self.stage, self._epoch = 0, 0
+        self._history: list[dict[str, Any]] = []
+        self._rates: dict[str, list[float]] = {"step": [], "head_rate": [], "backbone_rate": []}
+        self._best: dict[str, Any] = {}  # the lowest validation loss of all epochs, and its weights
+        self._waited = 0
+        self._tools: Tools | None = None
+
+    def resume(self) -> None:
+        """Go on from the run's checkpoint, if there is one."""
+        state = load_checkpoint(self._run.checkpoint, key=self._course.key, device=self._course.device)
+        if state is None:
+            return
+        self._learner.network.load_state_dict(state["network"])
+        self.stage, self._epoch, self._waited = state["stage"], state["epoch"], state["waited"]
+        self._history, self._rates, self._best = state["history"], state["rates"], state["best"]
+        if state["tools"]:
+            self._begin().load_state_dict(state["tools"])
+
+    def run_epoch(self) -> None:
+        """Pass over the pictures once, validate, and keep the state."""
+        course, stage = self._course, self._course.stages[self.stage]
+        if not stage.epochs:
+            self._end_stage()
+            return
+        tools, started = self._tools or self._begin(), time.monotonic()
+        rows = course.sampling.rows(len(self._history))
+        trained = tools.run_pass(rows, f"{stage.name} {self._epoch + 1}/{stage.epochs}", self._rates)
+        validated = tools.validate()
+        self._epoch += 1
+        self._note(stage, trained, validated, seconds=time.monotonic() - started)
+        if self._is_stage_over(stage, validated):
+            self._end_stage()
+        self._keep()
+
+    def _begin(self) -> Tools:
+        course = self._course
+        self._tools = Tools(self._learner, course, course.stages[self.stage])
+        return self._tools
+
+    def _is_stage_over(self, stage: Stage, validated: Figures | None) -> bool:
+        if self._course.patience and validated:
+            self._watch(validated.loss)
+            if self._waited >= self._course.patience:
+                print(f"{stage.name}: no lower validation loss for {self._waited} epochs, the stage ends", flush=True)
+                return True
+        return self._epoch >= stage.epochs
+
+    def _watch(self, loss: float) -> None:
+        self._waited += 1
+        if not self._best or loss < self._best["loss"]:
+            assert self._tools
+            self._waited, self._best = 0, {"loss": loss, "network": self._tools.weights()}
+
+    def _end_stage(self) -> None:
+        """Leave the network with the weights that count: the best seen, or the average, or those of the last step."""
+        if self._tools:
+            self._tools.finish()
+        if self._best:
+            self._learner.network.load_state_dict(self._best["network"])
+        self.stage, self._epoch, self._waited, self._tools = self.stage + 1, 0, 0, None
+
+    def _note(
+        self,
+        stage: Stage,
+        trained: Figures,
+        validated: Figures | None,
+        *,
+        seconds: float,
+    ) -> None:
+        entry = {
+            "stage": stage.name,
+            "epoch": len(self._history) + 1,
+            "train_loss": trained.loss,
+            "train_accuracy": trained.accuracy,
+            "validation_loss": validated.loss if validated else None,
+            "validation_accuracy": validated.accuracy if validated else None,
+            "head_rate": self._rates["head_rate"][-1],
+            "backbone_rate": self._rates["backbone_rate"][-1],
+            "seconds": round(seconds, 1),
+        }
+        self._history.append(entry)
+        print(_line(entry), flush=True)
+
+    def _keep(self) -> None:
+        """Write the checkpoint first: what the other files say can be had from it again."""
+        state = {
+            "network": self._learner.network.state_dict(),
+            "tools": self._tools.state_dict() if self._tools else None,
+            "stage": self.stage,
+            "epoch": self._epoch,
+            "waited": self._waited,
+            "history": self._history,
+            "rates": self._rates,
+            "best": self._best,
+        }
+        save_checkpoint(self._run.checkpoint, state, key=self._course.key)
+        write_json(self._run.history, self._history)
+        write_json(self._run.rates, self._rates)
 
 
-class Learner(Protocol):
-    """A network being trained: its parameters in two parts, its modes and its loss."""
-
-    head: list[nn.Parameter]
-    backbone: list[nn.Parameter]
-
-    def set_training(self) -> None:
-        """Put the network in the mode for training."""
-
-    def loss(self, pictures: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """Return the mean loss of a normalised batch (B, 3, H, W) with its labels (B,)."""
-
-
-def run_stage(learner: Learner, stage: Stage, examples: Examples, preprocessing: Preprocessing) -> None:
-    """Train through one stage with AdamW and a one-cycle schedule."""
-    learner.set_training()
-    for parameter in learner.backbone:
-        parameter.requires_grad_(stage.backbone_rate > 0)
-    steps = stage.epochs * -(-len(examples.labels) // stage.batch)
-    optimiser, schedule = _optimiser(learner, stage, steps)
-    progress = tqdm(range(steps), desc=stage.name, unit="step", mininterval=5)
-    running = 0.0
-    for step in progress:
-        pictures, labels = _draw(examples, stage, preprocessing)
-        with _half_precision():
-            loss = learner.loss(pictures, labels)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_([*learner.head, *learner.backbone], MAX_GRADIENT_NORM)
-        optimiser.step()
-        schedule.step()
-        running = loss.item() if step == 0 else 0.98 * running + 0.02 * loss.item()
-        progress.set_postfix(loss=f"{running:.3f}", refresh=False)
-
-
-def _half_precision() -> torch.autocast:
-    """Compute in bfloat16 where the processor can: it takes a quarter off the time of a step."""
-    return torch.autocast("cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported())
-
-
-def sampling_weights(labels: NDArray[np.int64]) -> torch.Tensor:
-    """Return how likely each example is drawn: a class with n pictures gets a share of √n.
-
-    Halfway between the natural shares, which starve the rare classes, and equal ones, which show
-    the few pictures of a rare class over and over.
-    """
-    counts = np.bincount(labels)
-    return torch.from_numpy(1.0 / np.sqrt(counts[labels]))
-
-
-def _optimiser(
-    learner: Learner, stage: Stage, steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    parts = [(learner.head, stage.head_rate), (learner.backbone, stage.backbone_rate)]
-    groups = [{"params": list(parameters), "lr": rate} for parameters, rate in parts if rate > 0]
-    optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    rates = [float(group["lr"]) for group in optimiser.param_groups]
-    return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, rates, total_steps=steps, pct_start=0.2)
-
-
-def _draw(examples: Examples, stage: Stage, preprocessing: Preprocessing) -> tuple[torch.Tensor, torch.Tensor]:
-    chosen = torch.multinomial(sampling_weights(examples.labels), stage.batch, replacement=True).numpy()
-    pictures = torch.from_numpy(examples.pixels[chosen]).permute(0, 3, 1, 2).float()  # (B, 3, H, W)
-    pictures = augment(pictures.contiguous(), stage.size_px) / 255.0
-    mean = torch.tensor(preprocessing.mean).view(1, 3, 1, 1)
-    std = torch.tensor(preprocessing.std).view(1, 3, 1, 1)
-    pictures = ((pictures - mean) / std).contiguous(memory_format=torch.channels_last)
-    return pictures, torch.from_numpy(examples.labels[chosen])
+def _line(entry: dict[str, Any]) -> str:
+    figures = {name: entry[name] for name in ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")}
+    told = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in figures.items() if value is not None)
+    return f"epoch {entry['epoch']} ({entry['stage']}): {told}, {entry['seconds']:.0f} s"

@@ -12,6 +12,7 @@ from fishgate.answer import Probabilities
 from fishgate.model_card import Kind, ModelCard, read_card
 from fishgate.preprocessing import Pixels
 from fishgate.taxonomy import Taxon
+from fishgate.zero_shot import Candidates
 from handlers.adaptors import torchserve
 from handlers.zero_shot_handler import ZeroShotHandler
 
@@ -25,11 +26,11 @@ class PacedZeroShotHandler(ZeroShotHandler):
         self.card: ModelCard = read_card(torchserve.model_folder(context), kind=Kind.ZERO_SHOT)
         return self
 
-    def taxa_for(self, labels: Sequence[str] | None) -> tuple[Taxon, ...]:
-        """Return the card's labels, whatever the client's."""
+    def taxa_for(self, candidates: Candidates) -> tuple[Taxon, ...]:
+        """Return the card's labels, whatever the client wants."""
         return self.card.taxa
 
-    def predict(self, batch: Sequence[Pixels], candidates: Sequence[Sequence[str] | None]) -> list[Probabilities]:
+    def predict(self, batch: Sequence[Pixels], candidates: Sequence[Candidates]) -> list[Probabilities]:
         """Wait, then name the first label with 0.9."""
         time.sleep(BATCH_SECONDS)
         labels = len(self.card.taxa)

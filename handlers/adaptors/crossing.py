@@ -15,6 +15,7 @@ from fishgate import wire
 from fishgate.answer import Answer, Opinion
 from fishgate.cascade import settle
 from fishgate.errors import FishgateError, InternalError
+from fishgate.list_folder import ListFolder
 from fishgate.options import options_from_fields
 from fishgate.spool import Spool
 from fishgate.telemetry import Meter, Stage, timed
@@ -28,10 +29,13 @@ Result = Answer | FishgateError
 class Crossing:
     """All pictures of one router worker that have been handed over and not yet been answered."""
 
-    def __init__(self, client: InferenceClient, spool: Spool, meter: Meter, *, limit_s: float) -> None:
+    def __init__(
+        self, client: InferenceClient, spool: Spool, meter: Meter, lists: ListFolder, *, limit_s: float
+    ) -> None:
         self._client = client
         self._spool = spool
         self._meter = meter
+        self._lists = lists
         self._limit_s = limit_s
         self._under_way: dict[str, Future[Result]] = {}
         self._loop = asyncio.new_event_loop()
@@ -74,7 +78,13 @@ class Crossing:
                 return await self._client.ask("zero_shot", self._spool.get(hand_over.picture), options)
 
         try:
-            return await settle(hand_over.opinion, options, ask_zero_shot=ask_zero_shot, limit_s=self._limit_s)
+            return await settle(
+                hand_over.opinion,
+                options,
+                ask_zero_shot=ask_zero_shot,
+                limit_s=self._limit_s,
+                members=self._lists.members(options),
+            )
         finally:
             if hand_over.picture is not None:
                 self._spool.remove(hand_over.picture)

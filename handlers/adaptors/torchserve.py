@@ -7,6 +7,7 @@ workflow's request differs from a direct one, how metrics and reply headers are 
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -87,6 +88,12 @@ def gpu_id(context: Context) -> int | None:
 def spool_folder() -> Path:
     """Return the folder for waiting pictures: in the temporary folder that all workers share."""
     return Path(tempfile.gettempdir()) / "fishgate-spool"
+
+
+def lists_folder() -> Path | None:
+    """Return the folder of the species lists that ``scripts/serve`` prepared, or None."""
+    path = os.environ.get("FISHGATE_SPECIES_LISTS")
+    return Path(path) if path else None
 
 
 def body(row: dict[str, Field]) -> bytes:

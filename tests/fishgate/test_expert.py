@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,24 @@ import numpy as np
 import pytest
 import torch
 
+from fishgate import gate_score
 from fishgate.device import Device
 from fishgate.errors import CardError, WeightsError
 from fishgate.expert import Expert, build_classifier, load_expert, load_weights
-from fishgate.model_card import Kind, read_card
-from fishgate.preprocessing import Pixels
-from tests.toys import CLIP_CONFIG, SHUFFLENET, TAXA, card, toy_expert, write_folder
+from fishgate.model_card import CARD_FILE, Kind, read_card
+from fishgate.networks import logits_and_features
+from fishgate.preprocessing import Pixels, normalise
+from tests.toys import (
+    CLIP_CONFIG,
+    FEATURES,
+    SHUFFLENET,
+    TAXA,
+    card,
+    certified,
+    toy_expert,
+    write_features,
+    write_folder,
+)
 
 CPU = Device("cpu")
 
@@ -32,12 +45,12 @@ WRONG_CARDS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "another library": (
         {"architecture": {"library": "open_clip", "name": "toy", "config": CLIP_CONFIG}},
         CardError,
-        "an expert is built by torchvision, the card says 'open_clip'",
+        "a classifier is built by one of torchvision, timm, fishgate; the card says 'open_clip'",
     ),
     "unknown parameter": (
         {"architecture": {**SHUFFLENET, "config": {"depth": 3}}},
         CardError,
-        "architecture.config of 'toy-expert'.*depth",
+        "architecture.config of 'shufflenet_v2_x0_5' is not allowed.*depth",
     ),
     "a label too many": (
         {"labels": {str(i): {"label": f"fish {i}"} for i in range(4)}},
@@ -51,6 +64,20 @@ WRONG_CARDS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     ),
     "another kind": ({"kind": "zero_shot"}, CardError, "this worker needs 'expert'"),
 }
+
+
+LEARNED: dict[str, Any] = {
+    "score": "learned",
+    "weights": {"log_odds": 0.5, "energy": 0.02, "feature_distance": -0.3},
+}
+
+
+def with_rule(folder: Path, *, width: int = 1024, labels: int = len(TAXA), **rule: Any) -> Path:
+    """A toy expert at temperature 2 whose gate reads such a rule; with its features unless told otherwise."""
+    whole = {"intercept": 0.0, "features": write_features(folder, width=width, labels=labels), **rule}
+    return write_folder(
+        folder, toy_expert(), temperature=2.0, gate={"threshold": 0.5, "evidence": "toy", "rule": whole}
+    )
 
 
 def noise(count: int) -> list[Pixels]:
@@ -101,6 +128,94 @@ def test_temperature_divides_the_logits() -> None:
     cold, warm = Expert(card(), toy_expert(), CPU), Expert(card(temperature=4.0), toy_expert(), CPU)
     roots = np.stack(cold.predict(noise(3))) ** 0.25
     np.testing.assert_allclose(warm.predict(noise(3)), roots / roots.sum(axis=1, keepdims=True), atol=1e-5)
+
+
+def test_without_rule_the_certainty_is_the_confidence(expert: Expert) -> None:
+    for finding in expert.examine(noise(4)):
+        assert finding.certainty == finding.probabilities.max()
+
+
+def test_a_rule_makes_the_certainty_of_logits_and_features(tmp_path: Path) -> None:
+    expert = load_expert(with_rule(tmp_path, **LEARNED), CPU)
+    rule = expert.card.gate.rule
+    pictures = noise(5)
+    with torch.inference_mode():
+        logits, features = logits_and_features(toy_expert(), normalise(pictures, expert.card.preprocessing))
+    geometry = gate_score.read_geometry(tmp_path / FEATURES)
+    measured = gate_score.measures(logits.numpy(), temperature=2.0, features=features.numpy(), geometry=geometry)
+    found = expert.examine(pictures)
+    certainties = [finding.certainty for finding in found]
+    np.testing.assert_allclose(certainties, gate_score.certainty(rule, measured), atol=1e-4)
+    assert np.ptp(certainties) > 0.01
+    np.testing.assert_allclose([f.probabilities for f in found], torch.softmax(logits / 2.0, dim=1), atol=1e-5)
+
+
+def test_a_rule_without_distance_needs_no_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expert = load_expert(with_rule(tmp_path, score="margin", weights={"margin": 4.0}, features=None), CPU)
+    monkeypatch.setattr("fishgate.expert.logits_and_features", None)  # to call it would raise
+    for finding in expert.examine(noise(3)):
+        second, first = np.sort(finding.probabilities)[-2:]
+        assert finding.certainty == pytest.approx(1.0 / (1.0 + np.exp(-4.0 * (first - second))), abs=1e-5)
+
+
+def test_the_certainty_of_a_batch_is_that_of_its_pictures_alone(tmp_path: Path) -> None:
+    expert = load_expert(with_rule(tmp_path, **LEARNED), CPU)
+    pictures = noise(5)
+    singles = [expert.examine([picture])[0].certainty for picture in pictures]
+    np.testing.assert_allclose([finding.certainty for finding in expert.examine(pictures)], singles, atol=1e-5)
+
+
+def test_a_distance_without_geometry_is_refused(tmp_path: Path) -> None:
+    loaded = read_card(with_rule(tmp_path, **LEARNED), kind=Kind.EXPERT)
+    with pytest.raises(WeightsError, match="weighs a feature distance, but no geometry was given"):
+        Expert(loaded, toy_expert(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ({"width": 512}, r"holds whitening \(512, 4\) and means \(3, 4\); 'shufflenet_v2_x0_5' wants \(1024, R\)"),
+        ({"labels": 4}, r"means \(4, 4\); .* wants \(1024, R\) and \(3, R\)"),
+    ],
+    ids=["another network's", "a class too many"],
+)
+def test_features_that_do_not_fit_the_network_are_refused(tmp_path: Path, shape: dict[str, int], message: str) -> None:
+    with pytest.raises(WeightsError, match=message):
+        load_expert(with_rule(tmp_path, **LEARNED, **shape), CPU)
+
+
+def test_features_that_were_changed_are_refused(tmp_path: Path) -> None:
+    with_rule(tmp_path, **LEARNED)
+    write_features(tmp_path, width=1000)
+    with pytest.raises(WeightsError, match="the gate features of 'toy-expert' have SHA-256"):
+        load_expert(tmp_path, CPU)
+
+
+def test_missing_features_are_refused(tmp_path: Path) -> None:
+    (with_rule(tmp_path, **LEARNED) / FEATURES).unlink()
+    with pytest.raises(WeightsError, match=r"the gate features 'gate\.safetensors' .* are missing"):
+        load_expert(tmp_path, CPU)
+
+
+def test_a_certified_expert_loads_and_one_with_another_threshold_does_not(tmp_path: Path) -> None:
+    value = json.loads((write_folder(tmp_path, toy_expert()) / CARD_FILE).read_text())
+    value = certified(value)
+    (tmp_path / CARD_FILE).write_text(json.dumps(value))
+    assert load_expert(tmp_path, CPU).card.gate.certificate is not None
+    value["gate"]["threshold"] = 0.1
+    (tmp_path / CARD_FILE).write_text(json.dumps(value))
+    with pytest.raises(CardError, match="run training/certify again"):
+        load_expert(tmp_path, CPU)
+
+
+@pytest.mark.parametrize(
+    ("library", "name"), [("fishgate", "small_cnn"), ("timm", "mobilenetv3_small_050")], ids=["fishgate", "timm"]
+)
+def test_an_expert_of_another_library_is_served(tmp_path: Path, library: str, name: str) -> None:
+    architecture = {"library": library, "name": name}
+    network = build_classifier(card(architecture=architecture))
+    expert = load_expert(write_folder(tmp_path, network, architecture=architecture), CPU)
+    assert [probabilities.shape for probabilities in expert.predict(noise(2))] == [(len(TAXA),)] * 2
 
 
 def test_weights_in_half_precision_are_computed_with_in_full(tmp_path: Path) -> None:

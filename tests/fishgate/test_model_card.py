@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from fishgate.errors import CardError, LoadError, WeightsError
-from fishgate.model_card import CARD_FILE, Kind, ModelCard, checked_weights, read_card, sha256_of, write_card
-from tests.toys import TAXA, WEIGHTS, card, card_json
+from fishgate.model_card import (
+    CARD_FILE,
+    Kind,
+    ModelCard,
+    checked_weights,
+    fingerprint_of,
+    read_card,
+    sha256_of,
+    write_card,
+)
+from tests.toys import TAXA, WEIGHTS, card, card_json, certified
 
 
 def without(key: str) -> dict[str, Any]:
@@ -20,6 +29,10 @@ def without(key: str) -> dict[str, Any]:
 def labelled(*keys: str) -> dict[str, Any]:
     return card_json(labels={key: TAXA[i] for i, key in enumerate(keys)})
 
+
+RULE = {"score": "learned", "intercept": 0.5, "weights": {"log_odds": 1.5, "entropy": -0.5}}
+FEATURES = {"file": "gate.safetensors", "sha256": "2" * 64}
+DISTANCE = {"weights": {"feature_distance": -1.0}, "features": FEATURES}
 
 WRONG = {
     "labels from 1": (
@@ -45,7 +58,61 @@ WRONG = {
     "no gate": (without("gate"), "gate: Field required"),
     "no preprocessing": (without("preprocessing"), "preprocessing: Field required"),
     "a list": ([], "the whole record"),
+    "zero-shot with a rule": (
+        card_json("zero_shot", gate={"threshold": 0.5, "evidence": "", "rule": RULE}),
+        "only an expert's gate can have a rule or a certificate",
+    ),
+    "a rule in itself wrong": (
+        card_json(gate={"threshold": 0.5, "evidence": "", "rule": {**RULE, "score": "margin"}}),
+        "gate.rule: .*the score 'margin' weighs margin only",
+    ),
+    "a certificate in itself wrong": (
+        certified(card_json(), accepted=20, pictures=10),
+        "gate.certificate: .*20 accepted are more than the 10 pictures",
+    ),
 }
+
+
+DECIDING = {  # what a certificate does not survive, as the part of the card that changes
+    "threshold": {"gate": {"threshold": 0.4}},
+    "intercept": {"gate": {"rule": {"intercept": 0.4}}},
+    "weight of a measure": {"gate": {"rule": {"weights": {"entropy": -0.4}}}},
+    "another measure": {"gate": {"rule": {"weights": {"margin": 0.1}}}},
+    "features": {"gate": {"rule": DISTANCE}},
+    "no rule": {"gate": {"rule": None}},
+    "temperature": {"temperature": 1.1},
+    "weights": {"weights": {"sha256": "1" * 64}},
+    "architecture": {"architecture": {"name": "shufflenet_v2_x1_0"}},
+    "configuration": {"architecture": {"config": {"stages_repeats": [4, 8, 4]}}},
+    "a label": {"labels": {"2": {"label": "Known fish"}}},
+    "a taxon": {"labels": {"1": {"rank": "family"}}},
+    "picture size": {"preprocessing": {"width_px": 64}},
+    "denoising": {"preprocessing": {"denoising": {"method": "median"}}},
+}
+
+IDLE = {  # what decides neither an answer nor its acceptance
+    "nothing": {},
+    "version": {"version": "expert-2"},
+    "evidence": {"gate": {"evidence": "seen"}},
+    "figures": {"metrics": {"accuracy": 0.9}},
+    "the name of the weights": {"weights": {"file": "other.safetensors"}},
+    "a 1 for 1.0": {"temperature": 1},
+}
+
+
+def certified_json() -> dict[str, Any]:
+    """A card with a rule and a certificate that was given to it."""
+    value = card_json(gate={"threshold": 0.5, "evidence": "none, it is a toy", "rule": RULE})
+    return certified(value)
+
+
+def changed_by(value: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """The value with a part of it replaced, however deep."""
+    deeper = {
+        key: changed_by(value[key], part) if isinstance(part, dict) and isinstance(value.get(key), dict) else part
+        for key, part in change.items()
+    }
+    return {**value, **deeper}
 
 
 def put(folder: Path, value: object) -> Path:
@@ -90,32 +157,42 @@ def test_labels_come_in_the_order_of_the_outputs_not_of_the_file() -> None:
     assert [taxon.label for taxon in card(labels=labels).taxa] == [f"fish {i}" for i in range(11)]
 
 
-def test_weights_that_fit_the_card_are_found(tmp_path: Path) -> None:
+def test_a_card_knows_its_weights(tmp_path: Path) -> None:
     (tmp_path / WEIGHTS).write_bytes(b"weights")
-    assert checked_weights(with_hash(sha256_of(tmp_path / WEIGHTS)), tmp_path) == tmp_path / WEIGHTS
+    right = {"file": WEIGHTS, "sha256": sha256_of(tmp_path / WEIGHTS)}
+    assert checked_weights(card(weights=right), tmp_path) == tmp_path / WEIGHTS
+    with pytest.raises(WeightsError, match=f"the weights of 'toy-expert' .*, the card says {'0' * 64}"):
+        checked_weights(card(), tmp_path)
 
 
-def test_weights_that_differ_are_refused_with_both_hashes(tmp_path: Path) -> None:
-    (tmp_path / WEIGHTS).write_bytes(b"weights")
-    seen = "bc286af0a38df87ee6c07dc7f97ce8a1ee13a1fa5e0d1fb0d6b3a5e6c4b9fb5e"
-    with pytest.raises(WeightsError, match=f"'toy-expert' have SHA-256 [0-9a-f]{{64}}, the card says {seen}"):
-        checked_weights(with_hash(seen), tmp_path)
+@pytest.mark.parametrize("change", DECIDING.values(), ids=DECIDING)
+def test_a_certificate_of_another_model_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    changed = changed_by(certified_json(), change)
+    with pytest.raises(CardError, match=r"certificate of 'toy-expert' .* run training/certify again") as caught:
+        read_card(put(tmp_path, changed), kind=Kind.EXPERT)
+    assert fingerprint_of(ModelCard.model_validate(changed)) in str(caught.value)
 
 
-def test_missing_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"the weights 'weights\.safetensors' .* are missing"):
-        checked_weights(with_hash("0" * 64), tmp_path)
+@pytest.mark.parametrize("change", IDLE.values(), ids=IDLE)
+def test_a_certificate_stays_good_whatever_else_changes(tmp_path: Path, change: dict[str, Any]) -> None:
+    promised = read_card(put(tmp_path, changed_by(certified_json(), change)), kind=Kind.EXPERT).gate.certificate
+    assert promised is not None
+    assert promised.risk == 0.02
 
 
-def test_a_hash_is_the_one_that_everybody_computes(tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-    assert sha256_of(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+def test_a_certified_card_survives_writing_and_reading(tmp_path: Path) -> None:
+    written = ModelCard.model_validate(certified_json())
+    write_card(written, tmp_path)
+    assert read_card(tmp_path, kind=Kind.EXPERT) == written
+
+
+def test_the_order_of_the_keys_is_no_part_of_a_fingerprint() -> None:
+    turned = dict(reversed(certified_json().items()))
+    turned["labels"] = dict(reversed(turned["labels"].items()))
+    fingerprints = {fingerprint_of(ModelCard.model_validate(value)) for value in (certified_json(), turned)}
+    assert len(fingerprints) == 1
 
 
 def test_what_keeps_a_model_from_loading_is_a_load_error() -> None:
     assert issubclass(CardError, LoadError)
     assert issubclass(WeightsError, LoadError)
-
-
-def with_hash(sha256: str) -> ModelCard:
-    return card(weights={"file": WEIGHTS, "sha256": sha256})

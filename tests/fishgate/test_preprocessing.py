@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from pydantic import ValidationError
 
+from fishgate.denoising import Denoising, DenoisingMethod, denoised
 from fishgate.preprocessing import Preprocessing, normalise, to_pixels
 
 IMAGENET: dict[str, Any] = {
@@ -27,6 +28,8 @@ WRONG = {
     "two channels": ({"mean": (0.5, 0.5)}, "mean"),
     "unknown mode": ({"resize_mode": "stretch"}, "'squash' or 'crop'"),
     "unknown interpolation": ({"interpolation": "nearest"}, "'bilinear' or 'bicubic'"),
+    "unknown filter": ({"denoising": {"method": "wavelet"}}, "'bilateral', 'median', 'gaussian' or 'non_local_means'"),
+    "no strength": ({"denoising": {"method": "median", "strength": 0}}, "denoising.strength"),
     "unknown key": ({"size": 224}, "Extra inputs"),
 }
 
@@ -64,6 +67,16 @@ def test_a_picture_of_any_shape_gets_the_models_shape(
 ) -> None:
     wanted = preprocessing(interpolation=interpolation, resize_mode=resize_mode)
     assert to_pixels(Image.new("RGB", size, "teal"), wanted).shape == (20, 40, 3)
+
+
+@pytest.mark.parametrize("resize_mode", ["squash", "crop"])
+def test_noise_is_taken_out_after_scaling_where_the_record_says_so(resize_mode: str) -> None:
+    image = Image.effect_noise((80, 60), 40).convert("RGB")
+    scaled = to_pixels(image, preprocessing(resize_mode=resize_mode))
+    filtered = to_pixels(image, preprocessing(resize_mode=resize_mode, denoising={"method": "median", "strength": 2}))
+    wanted = denoised(scaled, Denoising(method=DenoisingMethod.MEDIAN, strength=2.0))
+    np.testing.assert_array_equal(filtered, wanted)
+    assert filtered.std() < scaled.std()
 
 
 def test_the_longer_side_is_what_is_needed() -> None:

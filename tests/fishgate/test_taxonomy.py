@@ -51,6 +51,39 @@ def test_the_lineage_leaves_out_what_is_not_known() -> None:
     assert Taxon(label="Mystery fish").lineage == ()
 
 
+GENUS = Taxon(label="Catfish", scientific_name="Clarias", rank=Rank.GENUS, family="Clariidae", order="Siluriformes")
+FAMILY = Taxon(label="Goby", scientific_name="Gobiidae", rank=Rank.FAMILY, family="Gobiidae", order="Gobiiformes")
+ORDER = Taxon(label="Flatfish", scientific_name="Pleuronectiformes", rank=Rank.ORDER)
+SUBSPECIES = Taxon(label="Brown Trout", scientific_name="Salmo trutta fario", rank=Rank.SPECIES)
+HALF_KNOWN = Taxon(label="Some cichlid", family="Cichlidae")
+CONTRADICTORY = Taxon(label="Goby", scientific_name="Gobiidae", rank=Rank.FAMILY, family="Eleotridae")
+
+NAMES_AT_RANKS = {  # species, genus, family, order
+    "species": (TILAPIA, ("Oreochromis niloticus", "Oreochromis", "Cichlidae", "Cichliformes")),
+    "genus": (GENUS, (None, "Clarias", "Clariidae", "Siluriformes")),
+    "family": (FAMILY, (None, None, "Gobiidae", "Gobiiformes")),
+    "order": (ORDER, (None, None, None, "Pleuronectiformes")),
+    "a name of three words": (SUBSPECIES, ("Salmo trutta fario", "Salmo", None, None)),
+    "nothing but a label": (Taxon(label="Mystery fish"), (None, None, None, None)),
+    "nothing but a family": (HALF_KNOWN, (None, None, "Cichlidae", None)),
+    "its own name comes first": (CONTRADICTORY, (None, None, "Gobiidae", None)),
+}
+
+
+@pytest.mark.parametrize(("taxon", "names"), NAMES_AT_RANKS.values(), ids=NAMES_AT_RANKS)
+def test_a_taxon_has_a_name_at_each_rank(taxon: Taxon, names: tuple[str | None, ...]) -> None:
+    assert tuple(taxon.name_at(rank) for rank in Rank) == names
+
+
+@pytest.mark.parametrize(("taxon", "names"), NAMES_AT_RANKS.values(), ids=NAMES_AT_RANKS)
+def test_the_genus_is_what_stands_at_its_rank(taxon: Taxon, names: tuple[str | None, ...]) -> None:
+    assert taxon.genus == names[1]
+
+
+def test_ranks_grow_wider_from_species_to_order() -> None:
+    assert [rank.width for rank in (Rank.SPECIES, Rank.GENUS, Rank.FAMILY, Rank.ORDER)] == [0, 1, 2, 3]
+
+
 def test_an_empty_label_is_refused() -> None:
     with pytest.raises(ValidationError, match="at least 1 character"):
         Taxon(label="")

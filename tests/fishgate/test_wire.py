@@ -41,8 +41,12 @@ UNREADABLE = {
     "a list": (b"[]", "no JSON object"),
     "missing fields": (b'{"source": "expert"}', "cannot be read: model: Field required"),
     "unknown field": (json.dumps({**OPINION, "mood": "good"}).encode(), "unknown key 'mood'"),
+    "no certainty": (
+        json.dumps({k: v for k, v in OPINION.items() if k != "certainty"}).encode(),
+        "certainty: Field req",
+    ),
     "no candidates": (json.dumps({**OPINION, "candidates": []}).encode(), "candidates: .*at least 1 item"),
-    "no number": (wire.reply(expert_opinion()).replace(b"0.93", b"NaN"), "confidence"),
+    "no number": (wire.reply(expert_opinion()).replace(b"0.93", b"NaN"), "certainty"),
 }
 
 BROKEN_ERRORS = {

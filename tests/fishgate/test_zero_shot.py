@@ -15,7 +15,8 @@ from fishgate.errors import CardError, WeightsError
 from fishgate.model_card import TextType
 from fishgate.preprocessing import Pixels
 from fishgate.taxonomy import Rank, Taxon
-from fishgate.zero_shot import NameEmbeddings, ZeroShot, _TextSide, load_zero_shot, name_of, prompt_names
+from fishgate.text_embeddings import NameEmbeddings, _TextSide, name_of, prompt_names
+from fishgate.zero_shot import ZeroShot, load_zero_shot
 from tests.toys import CLIP_CONFIG, SHUFFLENET, TAXA, card, toy_clip, write_folder
 
 CPU = Device("cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import pytest
 from fishgate import wire
 from fishgate.errors import CardError
 from fishgate.images import open_picture
+from fishgate.model_card import CARD_FILE
 from handlers.expert_handler import ExpertHandler
 from tests.handlers.conftest import CONFIG
 from tests.handlers.fake_torchserve import DIRECT, GRPC, WORKFLOW, FakeContext, Reply, Request
+from tests.toys import card_json, certified, toy_expert, write_folder
 
 WAYS_PAST_THE_WORKFLOW = {
     "predictions API": DIRECT,
@@ -88,6 +91,22 @@ def test_a_direct_request_gets_the_plain_opinion(
     assert not spooled.exists()
 
 
+def test_the_certainty_is_that_of_the_cards_rule(tmp_path: Path, red_64x48_jpeg: bytes) -> None:
+    unsure = {"score": "max_softmax", "intercept": -50.0, "weights": {"log_odds": 1.0}}
+    gate = {"threshold": 0.5, "evidence": "none, it is a toy", "rule": unsure}
+    context, handler = (
+        FakeContext(write_folder(tmp_path / "unsure", toy_expert(), gate=gate), config=CONFIG),
+        ExpertHandler(),
+    )
+    handler.initialize(context)
+    direct, handed_over = context.batch(
+        handler, Request({"data": red_64x48_jpeg}, dict(DIRECT)), Request({"data": red_64x48_jpeg})
+    )
+    opinion = wire.opinion_from_json(direct.body)
+    assert (opinion.certainty, opinion.best.confidence > 0.3) == (0.0, True)
+    assert wire.hand_over_from_json(handed_over.body).picture is not None  # deferred
+
+
 def test_a_header_in_capitals_is_seen(handler: ExpertHandler, context: FakeContext, red_64x48_jpeg: bytes) -> None:
     reply = context.batch(handler, Request({"data": red_64x48_jpeg}, {"Host": "x", "Explain": "False"}))[0]
     assert "candidates" in reply.json
@@ -130,15 +149,15 @@ def test_a_pass_that_breaks_loses_only_the_culprit(
     green_48x64_png: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    expert, predict = handler._expert, handler._expert.predict
+    expert, examine = handler._expert, handler._expert.examine
     red = open_picture(red_64x48_jpeg).getpixel((0, 0))
 
     def breaking(batch: Any) -> Any:
         if any(tuple(pixels[0, 0]) == red for pixels in batch):
             raise RuntimeError("out of memory")
-        return predict(batch)
+        return examine(batch)
 
-    monkeypatch.setattr(expert, "predict", breaking)
+    monkeypatch.setattr(expert, "examine", breaking)
     pictures = [green_48x64_png, red_64x48_jpeg, green_48x64_png]
     replies = context.batch(handler, *(Request({"data": picture}, dict(DIRECT)) for picture in pictures))
     assert [reply.status for reply in replies] == [200, 500, 200]
@@ -157,6 +176,13 @@ def test_the_work_is_measured(handler: ExpertHandler, context: FakeContext, mixe
 def test_a_worker_with_a_wrong_archive_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(CardError, match="scripts/build_archives"):
         ExpertHandler().initialize(FakeContext(tmp_path))
+
+
+def test_a_worker_with_a_certificate_of_another_model_does_not_start(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "archive", toy_expert())
+    (folder / CARD_FILE).write_text(json.dumps(certified(card_json())))  # of other weights
+    with pytest.raises(CardError, match="run training/certify again"):
+        ExpertHandler().initialize(FakeContext(folder, config=CONFIG))
 
 
 def best_label(reply: Reply) -> str | None:

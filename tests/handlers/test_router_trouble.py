@@ -123,6 +123,8 @@ def test_every_outcome_is_counted(make_router: MakeRouter, spooled: Path) -> Non
         ("expert", "degraded"),
         ("none", "error"),
     ]
+    ranks = [labels["rank"] for _, labels in context.metrics.values("fishgate_ranks_total")]
+    assert ranks == ["species", "species", "none", "species"]
     assert len(context.metrics.values("fishgate_deferrals_total")) == 3
     stages = [labels for _, labels in context.metrics.values("fishgate_stage_seconds")]
     assert stages == [{"model": "router", "stage": "zero_shot_call"}] * 3

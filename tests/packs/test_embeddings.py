@@ -11,16 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from fishgate.device import Device
 from fishgate.model_card import Kind, ModelCard, TextType, Weights, read_card, sha256_of, write_card
-from fishgate.zero_shot import (
-    EMBEDDINGS_FILE,
-    NameEncoder,
-    ZeroShot,
-    build_clip,
-    load_zero_shot,
-    prompt_names,
-    stored_texts,
-    texts_identity,
-)
+from fishgate.text_embeddings import EMBEDDINGS_FILE, NameEncoder, prompt_names, stored_texts, texts_identity
+from fishgate.zero_shot import ZeroShot, build_clip, load_zero_shot
 from packs.embeddings import store_embeddings
 from tests.packs.test_zero_shot_pack import TINY, tiny_state
 

@@ -11,7 +11,7 @@ import pytest
 from server import archives
 from server.archives import BuildError, ModelSource, build, build_model, build_workflow, model_sources
 from tests.conftest import ROOT
-from tests.toys import card_json
+from tests.toys import card_json, write_features
 
 
 def write_model(folder: Path, content: bytes = b"weights") -> Path:
@@ -59,6 +59,17 @@ def test_an_archive_holds_card_weights_handler_and_settings(expert_archive: Path
         manifest = json.loads(opened.read("MAR-INF/MANIFEST.json"))["model"]
     assert (manifest["modelName"], manifest["handler"]) == ("expert", "expert_handler.py")
     assert manifest["configFile"] == "model-config.yaml"
+
+
+def test_an_archive_holds_every_file_that_the_card_names(tmp_path: Path) -> None:
+    rule = {"score": "feature_distance", "intercept": 0.0, "weights": {"feature_distance": -1.0}}
+    model = write_model(tmp_path / "model")
+    rule["features"] = write_features(model)
+    card = card_json(gate={"threshold": 0.5, "evidence": "none, it is a toy", "rule": rule})
+    (model / "model_card.json").write_text(json.dumps(card))
+    build_model(tmp_path, source(model))
+    with zipfile.ZipFile(tmp_path / "expert.mar") as opened:
+        assert opened.read("gate.safetensors") == (model / "gate.safetensors").read_bytes()
 
 
 def test_an_archive_holds_nothing_that_python_wrote(expert_archive: Path) -> None:

@@ -1,0 +1,60 @@
+"""The rules that a gate may use, fitted: what each measure of a picture is worth.
+
+Owns the fits. The measures and the rule's arithmetic are ``fishgate.gate_score``'s, the very code that
+serves; which rule is the best, ``training.gate_study`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fishgate.gate_score import Values
+from fishgate.model_card import GateRule, GateScore, Measure, Weights
+
+MEASURES: Mapping[GateScore, tuple[Measure, ...]] = {
+    GateScore.MAX_SOFTMAX: (Measure.LOG_ODDS,),
+    GateScore.MARGIN: (Measure.MARGIN,),
+    GateScore.ENERGY: (Measure.ENERGY,),
+    GateScore.FEATURE_DISTANCE: (Measure.FEATURE_DISTANCE,),
+    GateScore.LEARNED: tuple(Measure),
+}
+"""What each score reads."""
+
+_LEAST_SPREAD = 1e-9  # a measure that never varies says nothing, and must not be divided by
+_PLACES = 6  # of a stored weight; the certainty itself is told to six
+
+
+def fit_rule(
+    score: GateScore,
+    measured: Mapping[Measure, Values],
+    is_right: NDArray[np.bool_],
+    *,
+    weights: Values,
+    geometry: Weights | None,
+) -> GateRule:
+    """Fit the chance that an answer is right to what the score reads, by logistic regression.
+
+    With one measure that is Platt scaling (Platt, 1999), which brings each score to one footing, 0 to 1;
+    with several it is a small learned deferral rule. ``weights`` say how much each picture counts. The
+    standardisation is folded into the rule. Raises ValueError unless right and wrong answers are among them.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if is_right.all() or not is_right.any():
+        raise ValueError(
+            f"a rule is learnt from right and wrong answers; all {len(is_right)} are {'right' if is_right.all() else 'wrong'}"
+        )
+    read = MEASURES[score]
+    columns = np.stack([measured[measure] for measure in read], axis=1)
+    centre, spread = columns.mean(axis=0), np.maximum(columns.std(axis=0), _LEAST_SPREAD)
+    fitted = LogisticRegression(max_iter=1000).fit((columns - centre) / spread, is_right, sample_weight=weights)
+    slopes = fitted.coef_[0] / spread
+    return GateRule(
+        score=score,
+        intercept=round(float(fitted.intercept_[0] - (slopes * centre).sum()), _PLACES),
+        weights={measure: round(float(slope), _PLACES) for measure, slope in zip(read, slopes, strict=True)},
+        features=geometry if Measure.FEATURE_DISTANCE in read else None,
+    )
