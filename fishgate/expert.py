@@ -128,9 +128,9 @@ def _load_geometry(card: ModelCard, folder: Path, network: nn.Module) -> Geometr
     geometry = gate_score.read_geometry(file)
     features = head_of(network).in_features
     width = geometry.whitening.shape[-1]
-    if geometry.whitening.shape != (features, width) or geometry.means.shape != (len(card.taxa), width):
+    if geometry.whitening.shape != (features, width) or geometry.points.shape[1:] != (width,):
         raise WeightsError(
-            f"{file.name!r} holds whitening {geometry.whitening.shape} and means {geometry.means.shape}; "
-            f"{card.architecture.name!r} wants ({features}, R) and ({len(card.taxa)}, R)"
+            f"{file.name!r} holds whitening {geometry.whitening.shape} and points {geometry.points.shape}; "
+            f"{card.architecture.name!r} wants ({features}, R) and (P, R)"
         )
     return geometry

@@ -23,20 +23,20 @@ Values = NDArray[np.float64]
 MOST_LOG_ODDS = 30.0
 """Beyond it a probability is 1 to thirteen places, and the logits say nothing more."""
 
-WHITENING, MEANS = "whitening", "means"
+WHITENING, POINTS = "whitening", "points"
 """The tensors of the file that ``GateRule.features`` names."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the classes lie in feature space.
+    """Where the pictures trained on lie in feature space.
 
     ``whitening``, shape (D, R), takes a feature of length 1 to a space in which the classes are round;
-    ``means``, shape (labels, R), are the centres of the classes there.
+    ``points``, shape (P, R), are pictures of all classes there, in any order.
     """
 
     whitening: NDArray[np.float32]
-    means: NDArray[np.float32]
+    points: NDArray[np.float32]
 
 
 def measures(
@@ -70,17 +70,17 @@ def measures(
 
 
 def feature_distance(features: NDArray[np.float32], geometry: Geometry) -> Values:
-    """Return how far each feature (B, D) lies from the nearest class, shape (B,).
+    """Return how far each feature (B, D) lies from the nearest picture trained on, shape (B,).
 
-    The Euclidean distance after whitening, which is the Mahalanobis distance to the nearest class mean
-    (Lee et al., 2018), here of features brought to length 1.
+    Features are brought to length 1 and compared with the nearest neighbour (Sun et al., "Out-of-distribution
+    detection with deep nearest neighbors", 2022), after whitening, as the Mahalanobis distance does (Lee et al., 2018).
     """
     vectors = features.astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = vectors / np.maximum(lengths, 1e-12) @ geometry.whitening  # (B, R)
-    means = geometry.means.astype(np.float64)
-    # |v - m|² = |v|² - 2 v·m + |m|², so that no array of (B, labels, R) is made.
-    squares = (vectors**2).sum(axis=1)[:, None] - 2.0 * vectors @ means.T + (means**2).sum(axis=1)
+    points = geometry.points.astype(np.float64)
+    # |v - p|² = |v|² - 2 v·p + |p|², so that no array of (B, P, R) is made.
+    squares = (vectors**2).sum(axis=1)[:, None] - 2.0 * vectors @ points.T + (points**2).sum(axis=1)
     return np.asarray(np.sqrt(np.maximum(squares, 0.0)).min(axis=1))
 
 
@@ -106,9 +106,9 @@ def read_geometry(path: Path) -> Geometry:
         tensors = load_file(path)
     except SafetensorError as error:
         raise WeightsError(f"{path.name!r} is no safetensors file, or is damaged: {error}") from None
-    if set(tensors) != {WHITENING, MEANS}:
-        raise WeightsError(f"{path.name!r} must hold exactly {WHITENING!r} and {MEANS!r}, it holds {sorted(tensors)}")
-    return Geometry(whitening=tensors[WHITENING], means=tensors[MEANS])
+    if set(tensors) != {WHITENING, POINTS}:
+        raise WeightsError(f"{path.name!r} must hold exactly {WHITENING!r} and {POINTS!r}, it holds {sorted(tensors)}")
+    return Geometry(whitening=tensors[WHITENING], points=tensors[POINTS])
 
 
 def _sigmoid(values: Values) -> Values:

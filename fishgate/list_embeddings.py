@@ -57,13 +57,13 @@ def read_embeddings(folder: Path, species: SpeciesList, card: ModelCard) -> Embe
     path = embeddings_file(folder, species.name, card)
     record = read_record(folder, species.name, card)
     for what, seen, wanted in (
-        ("weights", record.weights_sha256, card.weights.sha256),
-        ("prompts", record.prompts_sha256, prompts_sha256(card)),
-        ("a list", record.list_sha256, species.sha256),
-        ("numbers", record.embeddings_sha256, sha256_of(path) if path.is_file() else "none"),
+        ("other weights", record.weights_sha256, card.weights.sha256),
+        ("other prompts", record.prompts_sha256, prompts_sha256(card)),
+        ("another list", record.list_sha256, species.sha256),
+        ("other numbers", record.embeddings_sha256, sha256_of(path) if path.is_file() else "none"),
     ):
         if seen != wanted:
-            raise ListError(f"the embeddings of {species.name!r} are of other {what}; run scripts/serve anew")
+            raise ListError(f"the embeddings of {species.name!r} are of {what}; run scripts/serve anew")
     return _mapped(path, species, card)
 
 

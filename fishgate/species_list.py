@@ -84,7 +84,7 @@ class SpeciesList(Sequence[Taxon]):
     @cached_property
     def lineages(self) -> Lineages:
         """The taxa grouped for what is summed over them; worked out once."""
-        return Lineages.of(self)
+        return Lineages.of(tuple(self))
 
 
 def read_list(path: Path) -> SpeciesList:
@@ -161,8 +161,9 @@ def _labels(rows: Sequence[Row]) -> tuple[str, ...]:
 
 def _check_labels(species: SpeciesList, file: str) -> None:
     times = Counter(label.casefold() for label in species._labels)
-    label, count = times.most_common(1)[0]
+    folded, count = times.most_common(1)[0]
     if count > 1:
+        label = next(label for label in species._labels if label.casefold() == folded)
         raise ListError(f"{file} has {label!r} {count} times; give each its own label or scientific_name")
 
 

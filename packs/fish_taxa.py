@@ -13,12 +13,36 @@ from pathlib import Path
 from fishgate.species_list import Row
 
 CLASSES = frozenset(
-    """
-    actinopterygii actinopteri cladistii chondrostei holostei neopterygii teleostei osteichthyes
-    chondrichthyes elasmobranchii holocephali selachii
-    sarcopterygii coelacanthi coelacanthimorpha actinistia dipneusti dipnoi dipnomorpha ceratodontimorpha
-    myxini petromyzonti petromyzontida cephalaspidomorphi hyperoartia cyclostomata agnatha pisces
-    """.split()
+    {
+        "actinopterygii",
+        "actinopteri",
+        "cladistii",
+        "chondrostei",
+        "holostei",
+        "neopterygii",
+        "teleostei",
+        "osteichthyes",
+        "chondrichthyes",
+        "elasmobranchii",
+        "holocephali",
+        "selachii",
+        "sarcopterygii",
+        "coelacanthi",
+        "coelacanthimorpha",
+        "actinistia",
+        "dipneusti",
+        "dipnoi",
+        "dipnomorpha",
+        "ceratodontimorpha",
+        "myxini",
+        "petromyzonti",
+        "petromyzontida",
+        "cephalaspidomorphi",
+        "hyperoartia",
+        "cyclostomata",
+        "agnatha",
+        "pisces",
+    }
 )
 """The classes of living fish in the systems in use. Some put the land vertebrates into Sarcopterygii, but
 no list of species does: there they have classes of their own."""

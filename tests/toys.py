@@ -89,13 +89,13 @@ def certified(value: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**value, "gate": {**value["gate"], "certificate": certificate}}
 
 
-def write_features(folder: Path, *, width: int = 1024, labels: int = len(TAXA)) -> dict[str, str]:
-    """Write random class means in the feature space of the toy expert; return what a rule says of the file."""
+def write_features(folder: Path, *, width: int = 1024, directions: int = 4) -> dict[str, str]:
+    """Write random points in the feature space of the toy expert; return what a rule says of the file."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(9)
     whitening = random.normal(0.0, 1.0, (width, 4)).astype(np.float32)
-    means = random.normal(0.0, 0.2, (labels, 4)).astype(np.float32)
-    save_arrays({"whitening": whitening, "means": means}, folder / FEATURES)
+    points = random.normal(0.0, 0.2, (len(TAXA), directions)).astype(np.float32)
+    save_arrays({"whitening": whitening, "points": points}, folder / FEATURES)
     return {"file": FEATURES, "sha256": sha256_of(folder / FEATURES)}
 
 

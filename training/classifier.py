@@ -1,13 +1,14 @@
-"""One network becomes an expert: from photographs to a pack with its figures.
+"""One network is trained: from a recipe and its photographs to a pack, which has no gate yet.
 
-Owns the order of the steps; each step is another module's. All that follows the training can be run
-again from the run's folder alone.
+Owns how a recipe's settings become a course of training, and the first card. What is done with the
+finished pack is said by ``training.expert``.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,19 @@ from numpy.typing import NDArray
 
 from fishgate.model_card import CARD_FILE, Architecture, Kind, ModelCard
 from training import balancing, pack
-from training.backbones import ClassifierLearner, learner_from, start_facts
+from training.backbones import ClassifierLearner, learner_from
+from training.background import Background, cut_out
 from training.checkpoint import training_key
 from training.course import Course, Sampling, by_balance, by_roots
 from training.dataset import Dataset
 from training.exposure import Outliers
 from training.photos import Photo
-from training.pictures import Examples, pictures_of
-from training.recipe import ClassifierRecipe
+from training.pictures import CutOut, Examples, Pictures, pictures_of
+from training.recipe import ClassifierRecipe, project_path
 from training.run_folder import RunFolder, write_json
 from training.splits import Split
 from training.stages import run_stages
+from training.start_weights import start_facts
 
 
 def train_classifier(recipe: ClassifierRecipe, dataset: Dataset, run: RunFolder) -> None:
@@ -49,17 +52,18 @@ def seed_all(seed: int) -> None:
 
 def _course(recipe: ClassifierRecipe, dataset: Dataset, run: RunFolder) -> Course:
     preprocessing = recipe.picture.preprocessing()
-    labels = _labels(dataset, dataset.splits[Split.TRAIN])
+    photos, validation = dataset.splits[Split.TRAIN], dataset.splits[Split.VALIDATION]
+    labels = _labels(dataset, photos)
     sampling = _sampling(recipe, labels)
     _write_classes(dataset, labels, sampling, run)
-    validation = dataset.splits[Split.VALIDATION]
+    watched = pictures_of(validation, dataset.folder, preprocessing) if validation else None
     return Course(
         stages=recipe.stages,
-        train=_examples(dataset, dataset.splits[Split.TRAIN], recipe),
-        validation=_examples(dataset, validation, recipe) if validation else None,
+        train=Examples(training_pictures(recipe, dataset, run), labels),
+        validation=Examples(watched, _labels(dataset, validation)) if watched else None,
         preprocessing=preprocessing,
         sampling=sampling,
-        key=training_key(recipe, *(photo.path for photo in dataset.splits[Split.TRAIN])),
+        key=training_key(recipe, *(photo.path for photo in photos)),
         strength=recipe.augmentation,
         patience=recipe.early_stopping.patience if recipe.early_stopping else None,
         outliers=_outliers(recipe, dataset),
@@ -80,8 +84,18 @@ def _sampling(recipe: ClassifierRecipe, labels: NDArray[np.int64]) -> Sampling:
     return by_balance(labels, recipe.balance, seed=recipe.seed) if recipe.balance else by_roots(labels)
 
 
-def _examples(dataset: Dataset, photos: list[Photo], recipe: ClassifierRecipe) -> Examples:
-    return Examples(pictures_of(photos, dataset.folder, recipe.picture.preprocessing()), _labels(dataset, photos))
+def training_pictures(recipe: ClassifierRecipe, dataset: Dataset, run: RunFolder) -> Pictures:
+    """Decode the training photographs; where the recipe says so, some lose their background."""
+    preprocessing, photos = recipe.picture.preprocessing(), dataset.splits[Split.TRAIN]
+    pictures = pictures_of(photos, dataset.folder, preprocessing)
+    if recipe.background is None:
+        return pictures
+    form, sign, path = recipe.background.session.partition(":")
+    session = f"{form}:{project_path(Path(path))}" if sign else form
+    wanted = Background(recipe.background.fraction, session)
+    masks = run.path / "masks"
+    cutouts = cut_out(photos, dataset.folder, preprocessing, background=wanted, seed=recipe.seed, cache=masks)
+    return CutOut(pictures, cutouts)
 
 
 def _labels(dataset: Dataset, photos: list[Photo]) -> NDArray[np.int64]:

@@ -13,9 +13,11 @@ from pathlib import Path
 
 from fishgate.taxonomy import Taxon
 from training.exposure import exposed_photos
-from training.photos import EXPERT, Photo, of_source, read_manifest
+from training.near_duplicates import find_twins
+from training.photo_set import grouped, list_photos
+from training.photos import EXPERT, Photo, of_source
 from training.recipe import Data, GateStudy, OutlierExposure, project_path
-from training.splits import Fractions, Split, Splits, folds_by_group, split_by_group
+from training.splits import MIN_GROUPS, Fractions, Split, Splits, folds_by_group, split_by_group
 from training.taxa import index_of_labels, read_expert_taxa
 
 NO_LABEL = -1
@@ -45,12 +47,13 @@ class Dataset:
         return self.index_of[photo.subject.casefold()] if photo.domain == EXPERT else NO_LABEL
 
 
-def gather(data: Data, gate: GateStudy | None, *, seed: int, exposure: OutlierExposure | None = None) -> Dataset:
+def gather(data: Data, gate: GateStudy, *, seed: int, exposure: OutlierExposure | None = None) -> Dataset:
     """Read, choose and split the photographs; raise ValueError where nothing is left to train on."""
     photos, folder = _read(data)
     chosen = _chosen(photos, data)
     taxa = _taxa(chosen, data)
     splits = split_by_group(chosen, seed=seed, fractions=_fractions(data), training_sources=data.sources)
+    _check_filled(splits, data)
     exposed = _exposed(photos, data, gate, exposure, seed=seed)
     foreign = [photo for photo in _foreign(photos, chosen, gate) if photo not in set(exposed)]
     return Dataset(folder, splits, foreign, taxa, exposed)
@@ -66,11 +69,19 @@ def gather_folds(data: Data, *, seed: int) -> list[Dataset]:
     return [Dataset(folder, splits, [], _taxa(chosen, data)) for splits in folds]
 
 
+def place_of(data: Data) -> Path:
+    """Return the manifest or the class folders that a recipe names."""
+    place = data.manifest or data.folders
+    assert place is not None  # the record has seen to it
+    return project_path(place)
+
+
 def _read(data: Data) -> tuple[list[Photo], Path]:
-    if data.manifest is not None:
-        place = project_path(data.manifest)
-        return read_manifest(place), place if place.is_dir() else place.parent
-    raise NotImplementedError("class folders")
+    """Read the photographs with their groups; where none are given, near-duplicates are looked for."""
+    folder, photos = list_photos(place_of(data))
+    if all(photo.group for photo in photos):
+        return photos, folder
+    return grouped(photos, find_twins([photo.path for photo in photos], folder)), folder
 
 
 def _chosen(photos: Sequence[Photo], data: Data) -> list[Photo]:
@@ -99,32 +110,35 @@ def _taxa(photos: Sequence[Photo], data: Data) -> tuple[Taxon, ...]:
     return tuple(taxa)
 
 
-def _foreign(photos: Sequence[Photo], chosen: Sequence[Photo], gate: GateStudy | None) -> list[Photo]:
+def _check_filled(splits: Splits, data: Data) -> None:
+    """Raise ValueError before the training, not after it, if nothing was kept back to measure by."""
+    for split in (Split.VALIDATION, Split.CALIBRATION, Split.TEST):
+        if getattr(data, split.value) and not splits[split]:
+            raise ValueError(
+                f"data.{split.value} is {getattr(data, split.value)}, but the split is empty: each class has under "
+                f"{MIN_GROUPS} groups of near-duplicates; add photographs, or set the fraction to 0"
+            )
+
+
+def _foreign(photos: Sequence[Photo], chosen: Sequence[Photo], gate: GateStudy) -> list[Photo]:
     sources = {photo.source for photo in chosen}
     subjects = {photo.subject.casefold() for photo in chosen}
-    domains = set(gate.outliers) if gate else set()
-    fits_a_class = set(gate.known_outliers) if gate else set()
     return [
         photo
         for photo in photos
         if (photo.domain == EXPERT and photo.source not in sources and photo.subject.casefold() in subjects)
-        or (photo.domain in domains and photo.subject not in fits_a_class)
+        or (photo.domain in gate.outliers and photo.subject not in gate.known_outliers)
     ]
 
 
 def _exposed(
-    photos: Sequence[Photo], data: Data, gate: GateStudy | None, exposure: OutlierExposure | None, *, seed: int
+    photos: Sequence[Photo], data: Data, gate: GateStudy, exposure: OutlierExposure | None, *, seed: int
 ) -> tuple[Photo, ...]:
     if exposure is None:
         return ()
-    fits_a_class = gate.known_outliers if gate else ()
-    return tuple(exposed_photos(photos, exposure, fractions=_fractions(data), seed=seed, fits_a_class=fits_a_class))
+    fractions = _fractions(data)
+    return tuple(exposed_photos(photos, exposure, fractions=fractions, seed=seed, fits_a_class=gate.known_outliers))
 
 
 def _fractions(data: Data) -> Fractions:
     return Fractions(validation=data.validation, calibration=data.calibration, test=data.test)
-
-
-def labelled(splits: Splits, *wanted: Split) -> list[Photo]:
-    """Return the photographs of some splits, one split after the other."""
-    return [photo for split in wanted for photo in splits[split]]

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from fishgate.answer import Probabilities
 from fishgate.model_card import Gate
 from fishgate.preprocessing import Pixels, Preprocessing
+from training.class_scores import is_among_best
 from training.photos import Photo, read_pixels
 
 Predict = Callable[[Sequence[Pixels]], list[Probabilities]]
@@ -130,22 +131,36 @@ def labels_of(photos: Sequence[Photo], index_of: Mapping[str, int]) -> NDArray[n
     return np.array([index_of[photo.subject.casefold()] for photo in photos], dtype=np.int64)
 
 
-def known_figures(probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, threshold: float) -> Figures:
-    """Return the figures for photographs of which the model has the right label."""
+def known_figures(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    threshold: float,
+    certainty: Numbers | None = None,
+) -> Figures:
+    """Return the figures for photographs of which the model has the right label.
+
+    ``certainty`` (N,) is what the gate reads; without it, that is the highest probability.
+    """
     is_right = probabilities.argmax(axis=1) == labels
-    is_accepted = probabilities.max(axis=1) >= threshold
+    is_accepted = _read_by_gate(probabilities, certainty) >= threshold
     return {
         "photographs": len(labels),
         "accuracy": _fraction(is_right),
-        "accuracy_top_5": _fraction(_is_among_best(probabilities, labels, 5)),
+        "accuracy_top_5": _fraction(is_among_best(probabilities, labels, 5)),
         "accepted": _fraction(is_accepted),
         "wrong_among_accepted": _fraction(~is_right[is_accepted]),
     }
 
 
-def foreign_figures(probabilities: NDArray[np.float32], *, threshold: float, below: str) -> Figures:
-    """Return the figures for photographs that no label fits; ``below`` names what the gate does with them."""
-    return {"photographs": len(probabilities), below: _fraction(probabilities.max(axis=1) < threshold)}
+def foreign_figures(
+    probabilities: NDArray[np.float32], *, threshold: float, below: str, certainty: Numbers | None = None
+) -> Figures:
+    """Return the figures for photographs that no label fits; ``below`` names what the gate does with them.
+
+    ``certainty`` (N,) is what the gate reads; without it, that is the highest probability.
+    """
+    return {"photographs": len(probabilities), below: _fraction(_read_by_gate(probabilities, certainty) < threshold)}
 
 
 def confirmed(gate: Gate, figures: Figures, *, described: str) -> Gate:
@@ -158,9 +173,8 @@ def confirmed(gate: Gate, figures: Figures, *, described: str) -> Gate:
     return gate.model_copy(update={"evidence": f"{gate.evidence} {added}"})
 
 
-def _is_among_best(probabilities: NDArray[np.float32], labels: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
-    best = np.argsort(-probabilities, axis=1)[:, :count]
-    return np.asarray((best == labels[:, None]).any(axis=1))
+def _read_by_gate(probabilities: NDArray[np.float32], certainty: Numbers | None) -> Numbers:
+    return np.asarray(probabilities.max(axis=1)) if certainty is None else certainty
 
 
 def _fraction(flags: NDArray[np.bool_]) -> float:

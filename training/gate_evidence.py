@@ -17,7 +17,8 @@ NO_LABEL = -1
 @dataclass(frozen=True)
 class Evidence:
     """Pictures in one order: logits (N, labels) at temperature 1, features before the last layer (N, D),
-    labels (N,) with ``NO_LABEL`` where no class fits, groups of like pictures (N,) and domains of the manifest (N,).
+    labels (N,) with ``NO_LABEL`` where no class fits, groups of like pictures (N,), which no fold divides,
+    and domains of the manifest (N,).
 
     Raises ValueError if the lengths differ, or a label is none of the network's.
     """
@@ -34,10 +35,17 @@ class Evidence:
             raise ValueError(f"the arrays must describe the same pictures, their lengths are {lengths}")
         outside = self.labels[(self.labels < NO_LABEL) | (self.labels >= self.logits.shape[1])]
         if len(outside):
-            raise ValueError(f"label {outside[0]} is none of {self.logits.shape[1]} outputs, nor {NO_LABEL} for no class")
+            raise ValueError(
+                f"label {outside[0]} is none of {self.logits.shape[1]} outputs, nor {NO_LABEL} for no class"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def has_label(self) -> NDArray[np.bool_]:
+        """Whether a class fits each picture: (N,)."""
+        return np.asarray(self.labels != NO_LABEL)
 
     @property
     def is_right(self) -> NDArray[np.bool_]:

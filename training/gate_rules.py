@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fishgate.gate_score import Values
 from fishgate.model_card import GateRule, GateScore, Measure, Weights
+from training.gate_evidence import Evidence
 
 MEASURES: Mapping[GateScore, tuple[Measure, ...]] = {
     GateScore.MAX_SOFTMAX: (Measure.LOG_ODDS,),
@@ -22,6 +23,11 @@ MEASURES: Mapping[GateScore, tuple[Measure, ...]] = {
     GateScore.LEARNED: tuple(Measure),
 }
 """What each score reads."""
+
+OUTLIERS_SHARE = 0.25
+"""What all outliers together weigh in a fit, against all pictures with a label as 1. How often a user shows the
+expert a fish it does not know, nobody can tell; a fourth keeps the certainty honest for pictures of its classes,
+and from a tenth to double the figures hardly change."""
 
 _LEAST_SPREAD = 1e-9  # a measure that never varies says nothing, and must not be divided by
 _PLACES = 6  # of a stored weight; the certainty itself is told to six
@@ -58,3 +64,22 @@ def fit_rule(
         weights={measure: round(float(slope), _PLACES) for measure, slope in zip(read, slopes, strict=True)},
         features=geometry if Measure.FEATURE_DISTANCE in read else None,
     )
+
+
+def weights_of(evidence: Evidence) -> Values:
+    """Return how much each picture counts in a fit: (N,), 1 with a label, all outliers together ``OUTLIERS_SHARE``."""
+    known = evidence.has_label
+    each = OUTLIERS_SHARE * known.sum() / max(int((~known).sum()), 1)
+    return np.where(known, 1.0, each)
+
+
+def fold_of_group(evidence: Evidence, *, folds: int, seed: int) -> NDArray[np.int64]:
+    """Return each picture's fold, 0 … folds - 1: (N,). A group is never divided; kinds are spread evenly."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    kinds = np.where(evidence.has_label, np.where(evidence.is_right, "right", "wrong"), evidence.domains)
+    fold = np.zeros(len(evidence), dtype=np.int64)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for number, (_, away) in enumerate(splitter.split(fold, kinds, evidence.groups)):
+        fold[away] = number
+    return fold

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import nn
+from torch.amp.grad_scaler import GradScaler
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
 
 from training.recipe import Optimiser, Schedule, Stage
@@ -75,7 +76,7 @@ class Precision:
     def __init__(self, device: str) -> None:
         self.device = device
         self._form, self._is_used = _half_form(device)
-        self.scaler = torch.amp.GradScaler(device, enabled=self._is_used and self._form is torch.float16)
+        self.scaler = GradScaler(device, enabled=self._is_used and self._form is torch.float16)
 
     def autocast(self) -> torch.autocast:
         """Return the context in which a network runs forward."""

@@ -72,10 +72,10 @@ def read_manifest(place: Path) -> list[Photo]:
     Raises ValueError that names the line of a row that cannot be used.
     """
     file = place / MANIFEST_FILE if place.is_dir() else place
-    with file.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.DictReader(text)
-        _check_columns(file, reader.fieldnames or ())
-        photos = [_photo(row, file, reader.line_num) for row in reader]
+    try:
+        photos = _read_rows(file)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{file.name} is no CSV text in UTF-8: {error}") from error
     _check_whole(file, photos)
     return photos
 
@@ -98,6 +98,13 @@ def read_all_pixels(photos: Sequence[Photo], folder: Path, preprocessing: Prepro
     """Decode many photographs into memory: shape (photos, height, width, 3), RGB, 0 to 255."""
     progress = tqdm(photos, desc="decoding", unit="photo", mininterval=2)
     return np.stack([read_pixels(photo, folder, preprocessing) for photo in progress])
+
+
+def _read_rows(file: Path) -> list[Photo]:
+    with file.open(newline="", encoding="utf-8-sig") as text:
+        reader = csv.DictReader(text)
+        _check_columns(file, reader.fieldnames or ())
+        return [_photo(row, file, reader.line_num) for row in reader]
 
 
 def _check_columns(file: Path, columns: Sequence[str]) -> None:

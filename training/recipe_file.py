@@ -45,7 +45,7 @@ def read_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def checked(table: Table, *, name: str) -> Recipe:
     """Return the recipe that a table tells; raise RecipeError naming the first wrong key."""
     kind = table.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RecipeError(f"{name}: kind: must be one of {', '.join(KINDS)}, got {kind!r}")
     try:
         return KINDS[kind].model_validate(table)

@@ -64,6 +64,6 @@ def _follow(recipe: Recipe, folder: RunFolder) -> None:
 
         run_linear_probe(recipe, folder)
     elif isinstance(recipe, ZeroShotRecipe):
-        from training.zero_shot_recipe import run_zero_shot
+        from training.contrastive import run_zero_shot
 
         run_zero_shot(recipe, folder)

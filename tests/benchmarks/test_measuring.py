@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from benchmarks.measure_gpu import Point, outcome_from
 from benchmarks.measure_isolation import deferred_rate, round_from
 from benchmarks.measure_leaks import left_behind, wrongly_answered
 from benchmarks.measure_losses import hit_by, is_deferred, log_text, retried_nodes
+from benchmarks.measure_species_lists import measure as measure_species_lists
+from benchmarks.measure_species_lists import outcome_from as species_lists_outcome
 from benchmarks.outcome import MeasurementError
 from benchmarks.pictures import bad_requests
 from benchmarks.random_models import workflow_with
@@ -189,3 +192,26 @@ def test_the_best_point_of_each_model_is_told() -> None:
     other = replace(slow, model="zero_shot")
     figures = outcome_from([slow, fast, other], {("expert", 8): 200.0, ("zero_shot", 8): 200.0}).figures
     assert (figures["expert_per_second"], figures["expert_at"], figures["expert_mean_batch"]) == (190.0, "8x64", 8.0)
+
+
+ROUNDS = [(1.0, 1.02), (1.1, 1.2), (0.9, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "is_judged", "ratio", "is_reached"),
+    [(ROUNDS, True, 1.02, True), ([(1.0, 1.05)], True, 1.05, False), ([(1.0, 2.0)], False, 2.0, None)],
+    ids=["reached", "missed", "not judged"],
+)
+def test_a_long_list_is_judged_by_the_medians(
+    rounds: list[tuple[float, float]], is_judged: bool, ratio: float, is_reached: bool | None
+) -> None:
+    outcome = species_lists_outcome(rounds, is_judged=is_judged)
+    assert outcome.figures["ratio"] == pytest.approx(ratio)
+    assert outcome.is_reached is is_reached
+
+
+def test_the_species_lists_benchmark_runs_with_a_tiny_network() -> None:
+    options = argparse.Namespace(pack="random", tiny=True, names=300, batch_size=2, rounds=2, device="cpu")
+    outcome = measure_species_lists(options)
+    assert len(outcome.details["rounds"]) == outcome.figures["rounds"] == 2
+    assert all(seconds > 0 for row in outcome.details["rounds"] for seconds in row.values())

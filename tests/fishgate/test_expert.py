@@ -72,9 +72,9 @@ LEARNED: dict[str, Any] = {
 }
 
 
-def with_rule(folder: Path, *, width: int = 1024, labels: int = len(TAXA), **rule: Any) -> Path:
+def with_rule(folder: Path, *, width: int = 1024, directions: int = 4, **rule: Any) -> Path:
     """A toy expert at temperature 2 whose gate reads such a rule; with its features unless told otherwise."""
-    whole = {"intercept": 0.0, "features": write_features(folder, width=width, labels=labels), **rule}
+    whole = {"intercept": 0.0, "features": write_features(folder, width=width, directions=directions), **rule}
     return write_folder(
         folder, toy_expert(), temperature=2.0, gate={"threshold": 0.5, "evidence": "toy", "rule": whole}
     )
@@ -174,10 +174,10 @@ def test_a_distance_without_geometry_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("shape", "message"),
     [
-        ({"width": 512}, r"holds whitening \(512, 4\) and means \(3, 4\); 'shufflenet_v2_x0_5' wants \(1024, R\)"),
-        ({"labels": 4}, r"means \(4, 4\); .* wants \(1024, R\) and \(3, R\)"),
+        ({"width": 512}, r"holds whitening \(512, 4\) and points \(3, 4\); 'shufflenet_v2_x0_5' wants \(1024, R\)"),
+        ({"directions": 5}, r"points \(3, 5\); .* wants \(1024, R\) and \(P, R\)"),
     ],
-    ids=["another network's", "a class too many"],
+    ids=["another network's", "points of another space"],
 )
 def test_features_that_do_not_fit_the_network_are_refused(tmp_path: Path, shape: dict[str, int], message: str) -> None:
     with pytest.raises(WeightsError, match=message):

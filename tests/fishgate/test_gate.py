@@ -33,11 +33,37 @@ def test_the_gate_judges(confidence: float, options: Options, deferred: bool, th
     assert judge(expert_opinion(confidence), options) == Verdict(deferred=deferred, threshold=threshold)
 
 
+@pytest.mark.parametrize(("certainty", "deferred"), [(0.2, True), (0.9, False)])
+def test_the_gate_reads_the_certainty_not_the_confidence(certainty: float, deferred: bool) -> None:
+    opinion = expert_opinion(1.0 - certainty).model_copy(update={"certainty": certainty})
+    assert judge(opinion, Options()).deferred is deferred
+
+
 def test_a_name_that_is_not_known_to_science_is_allowed_by_its_common_name_only() -> None:
     candidate = Candidate(label="Mystery fish", scientific_name=None, rank=None, confidence=1.0)
-    opinion = Opinion(source=Source.EXPERT, model="1", threshold=0.5, candidates=(candidate,))
+    opinion = Opinion(source=Source.EXPERT, model="1", certainty=1.0, threshold=0.5, candidates=(candidate,))
     assert not judge(opinion, Options(labels=("mystery fish",))).deferred
     assert judge(opinion, Options(labels=("None",))).deferred
+
+
+LISTS = {  # the members of the list that the client picked → deferred
+    "on the list": ({"esox lucius", "oreochromis niloticus"}, False),
+    "on the list by its label": ({"tilapia"}, False),
+    "not on the list": ({"esox lucius"}, True),
+    "only its genus is on the list": ({"oreochromis"}, True),
+}
+
+
+@pytest.mark.parametrize(("members", "deferred"), LISTS.values(), ids=LISTS)
+def test_an_expert_that_is_not_on_the_list_cannot_answer(members: set[str], deferred: bool) -> None:
+    options = Options(species_list="lake")
+    assert judge(expert_opinion(), options, members=members).deferred is deferred
+    assert judge(expert_opinion(0.5), options, members=members).deferred
+
+
+def test_a_list_cannot_be_judged_without_its_members() -> None:
+    with pytest.raises(ValueError, match="the members of 'lake' are needed to judge"):
+        judge(expert_opinion(), Options(species_list="lake"))
 
 
 def test_only_the_best_candidate_counts() -> None:

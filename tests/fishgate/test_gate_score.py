@@ -33,7 +33,7 @@ BY_HAND = {  # temperature 1
 
 GEOMETRY = Geometry(  # two classes in a plane; the third direction of features is not looked at
     whitening=np.array([[2.0, 0.0], [0.0, 1.0], [0.0, 0.0]], dtype=np.float32),
-    means=np.array([[2.0, 0.0], [0.0, 1.0]], dtype=np.float32),
+    points=np.array([[2.0, 0.0], [0.0, 1.0]], dtype=np.float32),
 )
 
 DISTANCES = {  # feature → how far from the nearest class
@@ -138,16 +138,16 @@ def test_only_a_rule_with_a_distance_needs_features() -> None:
 
 
 def test_a_geometry_is_read_from_its_file(tmp_path: Path) -> None:
-    save_file({"whitening": GEOMETRY.whitening, "means": GEOMETRY.means}, tmp_path / "gate.safetensors")
+    save_file({"whitening": GEOMETRY.whitening, "points": GEOMETRY.points}, tmp_path / "gate.safetensors")
     read = read_geometry(tmp_path / "gate.safetensors")
     np.testing.assert_array_equal(read.whitening, GEOMETRY.whitening)
-    np.testing.assert_array_equal(read.means, GEOMETRY.means)
+    np.testing.assert_array_equal(read.points, GEOMETRY.points)
 
 
 def test_another_file_is_no_geometry(tmp_path: Path) -> None:
-    save_file({"means": GEOMETRY.means}, tmp_path / "half.safetensors")
+    save_file({"points": GEOMETRY.points}, tmp_path / "half.safetensors")
     (tmp_path / "text.safetensors").write_text("no tensors")
-    with pytest.raises(WeightsError, match=r"must hold exactly 'whitening' and 'means', it holds \['means'\]"):
+    with pytest.raises(WeightsError, match=r"must hold exactly 'whitening' and 'points', it holds \['points'\]"):
         read_geometry(tmp_path / "half.safetensors")
     with pytest.raises(WeightsError, match=r"'text\.safetensors' is no safetensors file"):
         read_geometry(tmp_path / "text.safetensors")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from fishgate.errors import InvalidOption
 from fishgate.options import (
+    LIST_NAME_PATTERN,
     MAX_LABEL_CHARACTERS,
     MAX_LABELS,
     MAX_TOP_K,
@@ -23,6 +24,7 @@ TOP_K = r"top_k must be a whole number from 1 to 50, got "
 THRESHOLD = r"threshold must be a number from 0 to 1, got "
 LABELS = r"labels must be a JSON list of 1 to 100 names, got "
 LABEL = r"each of labels must be a text of 1 to 100 printable characters, got "
+LIST = r"species_list must be the name of a list, 1 to 64 of a-z, 0-9, '_' and '-', got "
 TWICE = r"labels must differ from each other"
 
 GOOD = {
@@ -43,11 +45,13 @@ GOOD = {
         {"labels": json.dumps([str(i) for i in range(100)])},
         Options(labels=tuple(str(i) for i in range(100))),
     ),
+    "species list": ({"species_list": " lake_2-b "}, Options(species_list="lake_2-b")),
+    "longest name of a list": ({"species_list": "x" * 64}, Options(species_list="x" * 64)),
     "longest label": ({"labels": json.dumps(["x" * 100])}, Options(labels=("x" * 100,))),
 }
 
 BAD = {
-    "unknown option": ({"topk": "3"}, r"unknown option 'topk'; allowed: top_k, labels, threshold"),
+    "unknown option": ({"topk": "3"}, r"unknown option 'topk'; allowed: top_k, labels, threshold, species_list$"),
     "top_k 0": ({"top_k": "0"}, TOP_K + "'0'"),
     "top_k 51": ({"top_k": "51"}, TOP_K + "'51'"),
     "negative top_k": ({"top_k": "-1"}, TOP_K),
@@ -72,6 +76,14 @@ BAD = {
     "long label": ({"labels": json.dumps(["x" * 101])}, LABEL),
     "label with a line break": ({"labels": '["Tr\\nout"]'}, LABEL),
     "label with half a character": ({"labels": '["\\ud800"]'}, LABEL),
+    "list in capitals": ({"species_list": "Lake"}, LIST + "'Lake'"),
+    "list as path": ({"species_list": "../lake"}, LIST),
+    "list with an ending": ({"species_list": "lake.csv"}, LIST),
+    "long name of a list": ({"species_list": "x" * 65}, LIST),
+    "labels and list": (
+        {"labels": '["Trout"]', "species_list": "lake"},
+        "labels and species_list were given; choose one of",
+    ),
     "same label twice": ({"labels": '["Trout", "trout "]'}, TWICE),
 }
 
@@ -80,11 +92,18 @@ LABEL_TEXTS = (
     .map(str.strip)
     .filter(lambda text: text and text.isprintable())
 )
+LABELS_OR_LIST = st.one_of(
+    st.just({}),
+    st.fixed_dictionaries(
+        {"labels": st.lists(LABEL_TEXTS, min_size=1, max_size=MAX_LABELS, unique_by=str.casefold).map(tuple)}
+    ),
+    st.fixed_dictionaries({"species_list": st.from_regex(LIST_NAME_PATTERN, fullmatch=True)}),
+)
 ALL_OPTIONS = st.builds(
-    Options,
-    top_k=st.integers(1, MAX_TOP_K),
-    labels=st.none() | st.lists(LABEL_TEXTS, min_size=1, max_size=MAX_LABELS, unique_by=str.casefold).map(tuple),
-    threshold=st.none() | st.floats(0.0, 1.0),
+    lambda top_k, threshold, names: Options(top_k=top_k, threshold=threshold, **names),
+    st.integers(1, MAX_TOP_K),
+    st.none() | st.floats(0.0, 1.0),
+    LABELS_OR_LIST,
 )
 
 
@@ -110,7 +129,7 @@ def test_options_survive_the_form(options: Options) -> None:
     assert options_from_fields(options_to_fields(options)) == options
 
 
-@given(st.dictionaries(st.sampled_from(("top_k", "labels", "threshold", "other")), st.text()))
+@given(st.dictionaries(st.sampled_from(("top_k", "labels", "threshold", "species_list", "other")), st.text()))
 def test_any_text_gives_options_or_an_invalid_option(form: dict[str, str]) -> None:
     with contextlib.suppress(InvalidOption):
         assert isinstance(options_from_fields(form), Options)

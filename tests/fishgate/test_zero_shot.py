@@ -11,12 +11,15 @@ import pytest
 import torch
 
 from fishgate.device import Device
-from fishgate.errors import CardError, WeightsError
-from fishgate.model_card import TextType
+from fishgate.errors import CardError, ListError, WeightsError
+from fishgate.list_folder import ListFolder
+from fishgate.model_card import Kind, TextType, read_card
 from fishgate.preprocessing import Pixels
+from fishgate.species_list import SpeciesList
 from fishgate.taxonomy import Rank, Taxon
 from fishgate.text_embeddings import NameEmbeddings, _TextSide, name_of, prompt_names
-from fishgate.zero_shot import ZeroShot, load_zero_shot
+from fishgate.zero_shot import Candidates, ZeroShot, _similarities, load_zero_shot
+from tests.lists import LAKE_LABELS, write_lake_for
 from tests.toys import CLIP_CONFIG, SHUFFLENET, TAXA, card, toy_clip, write_folder
 
 CPU = Device("cpu")
@@ -194,3 +197,49 @@ def test_padding_left_out_changes_no_embedding() -> None:
     with torch.inference_mode():
         shortened, whole = _TextSide(network).encode(tokens), network.encode_text(tokens)
     assert torch.allclose(shortened, whole, atol=1e-6)
+
+
+@pytest.fixture
+def with_lake(tmp_path: Path) -> ZeroShot:
+    """A model that holds the toy list, whose embeddings are the first three axes."""
+    folder = write_folder(tmp_path / "model", toy_clip(), "zero_shot")
+    write_lake_for(tmp_path / "lists", read_card(folder, kind=Kind.ZERO_SHOT))
+    return load_zero_shot(folder, CPU, ListFolder(tmp_path / "lists"))
+
+
+@pytest.fixture
+def lake(with_lake: ZeroShot, tmp_path: Path) -> SpeciesList:
+    return next(iter(ListFolder(tmp_path / "lists")))
+
+
+def test_a_list_gives_probabilities_in_its_own_order(with_lake: ZeroShot, lake: SpeciesList) -> None:
+    picture = noise(1)[0]
+    features = with_lake._embed_pictures([picture])[0, :3]
+    result = with_lake.predict([picture], [lake])[0]
+    expected = torch.softmax(with_lake._network.logit_scale.exp() * features, dim=0).detach().numpy()
+    np.testing.assert_allclose(result, expected, atol=1e-3)
+    assert [taxon.label for taxon in with_lake.taxa_for(lake)] == LAKE_LABELS
+
+
+def test_pictures_with_lists_labels_and_neither_share_a_batch(with_lake: ZeroShot, lake: SpeciesList) -> None:
+    pictures: list[Pixels] = noise(5)
+    candidates: list[Candidates] = [lake, None, ["Pike", "Eel"], lake, ["Pike", "Eel"]]
+    together = with_lake.predict(pictures, candidates)
+    assert [len(result) for result in together] == [3, 3, 2, 3, 2]
+    for picture, names, result in zip(pictures, candidates, together, strict=True):
+        np.testing.assert_allclose(with_lake.predict([picture], [names])[0], result, atol=1e-5)
+
+
+def test_a_long_list_is_scored_in_parts_without_a_seam() -> None:
+    torch.manual_seed(8)
+    features, texts = torch.randn(3, 16), torch.randn(700, 16).half()
+    whole = features @ texts.float().T
+    for rows in (1, 512, 699, 700, 5000):
+        torch.testing.assert_close(_similarities(features, texts, rows=rows), whole)
+
+
+def test_a_model_does_not_start_with_embeddings_of_another(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "model", toy_clip(), "zero_shot")
+    write_lake_for(tmp_path / "lists", card("zero_shot"))
+    with pytest.raises(ListError, match="the list 'lake' has no embeddings for these weights"):
+        load_zero_shot(folder, CPU, ListFolder(tmp_path / "lists"))

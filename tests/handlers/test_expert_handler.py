@@ -15,7 +15,7 @@ from fishgate.model_card import CARD_FILE
 from handlers.expert_handler import ExpertHandler
 from tests.handlers.conftest import CONFIG
 from tests.handlers.fake_torchserve import DIRECT, GRPC, WORKFLOW, FakeContext, Reply, Request
-from tests.toys import card_json, certified, toy_expert, write_folder
+from tests.toys import certified, toy_expert, write_folder
 
 WAYS_PAST_THE_WORKFLOW = {
     "predictions API": DIRECT,
@@ -180,7 +180,8 @@ def test_a_worker_with_a_wrong_archive_does_not_start(tmp_path: Path) -> None:
 
 def test_a_worker_with_a_certificate_of_another_model_does_not_start(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "archive", toy_expert())
-    (folder / CARD_FILE).write_text(json.dumps(certified(card_json())))  # of other weights
+    card = certified(json.loads((folder / CARD_FILE).read_text()))
+    (folder / CARD_FILE).write_text(json.dumps({**card, "temperature": 1.2}))
     with pytest.raises(CardError, match="run training/certify again"):
         ExpertHandler().initialize(FakeContext(folder, config=CONFIG))
 

@@ -52,7 +52,11 @@ class HubStandIn(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def publish(self, repository: str, commit: str, *files: Path) -> None:
-        self.repositories.setdefault(repository, Repository()).commits[commit] = {file.name: file for file in files}
+        self.publish_as(repository, commit, {file.name: file for file in files})
+
+    def publish_as(self, repository: str, commit: str, files: dict[str, Path]) -> None:
+        """Publish files under names of their own; a data set's repository begins with ``datasets/``."""
+        self.repositories.setdefault(repository, Repository()).commits[commit] = files
 
     def downloads(self) -> list[str]:
         """Return the names of the files whose bodies were asked for."""
@@ -98,9 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append((self.command, path, self.headers.get("Range")))
         if self.server.status is not None:
             return self._refuse(self.server.status)
-        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/(.+))?", path):
+        if found := re.fullmatch(r"/api/(?:models/|(?=datasets/))(.*?[^/]+/[^/]+)(?:/revision/(.+))?", path):
             return self._tell(found[1], found[2] or "main")
-        if found := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
+        if found := re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             return self._give(found[1], found[2], found[3])
         return self._refuse(404)
 
@@ -120,17 +124,17 @@ class _Handler(BaseHTTPRequestHandler):
                 "tags": [],
                 "downloads": 0,
                 "likes": 0,
-                "siblings": [self._described(f) for f in repository.commits[commit].values()],
+                "siblings": [self._described(*file) for file in repository.commits[commit].items()],
             }
         )
         self._send(body.encode(), {"Content-Type": "application/json"})
 
-    def _described(self, file: Path) -> dict[str, object]:
+    def _described(self, name: str, file: Path) -> dict[str, object]:
         size = file.stat().st_size
         if file.suffix == ".json":
-            return {"rfilename": file.name, "size": size, "blobId": "0" * 40}
+            return {"rfilename": name, "size": size, "blobId": "0" * 40}
         lfs = {"sha256": self.server.hash_of(file), "size": size, "pointerSize": 130}
-        return {"rfilename": file.name, "size": size, "blobId": "0" * 40, "lfs": lfs}
+        return {"rfilename": name, "size": size, "blobId": "0" * 40, "lfs": lfs}
 
     def _give(self, name: str, revision: str, file_name: str) -> None:
         repository = self.server.repositories.get(name)
@@ -139,30 +143,31 @@ class _Handler(BaseHTTPRequestHandler):
         if file is None or commit is None:
             return self._refuse(404, "EntryNotFound")
         size = file.stat().st_size
-        found = re.fullmatch(r"bytes=(\d+)-(?:\d+)?", self.headers.get("Range") or "")
-        start = int(found[1]) if found else 0
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)?", self.headers.get("Range") or "")
+        start, end = (int(found[1]), int(found[2] or size - 1) + 1) if found else (0, size)
         self.send_response(206 if found else 200)
         if found:
-            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
+            self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
         for key, value in {
             "ETag": f'"{self.server.hash_of(file)}"',
             "X-Repo-Commit": commit,
             "Accept-Ranges": "bytes",
-            "Content-Length": str(size - start),
+            "Content-Length": str(end - start),
         }.items():
             self.send_header(key, value)
         self.end_headers()
         if self.command == "GET":
-            self._stream(file, start)
+            self._stream(file, start, end)
 
-    def _stream(self, file: Path, start: int) -> None:
-        left = self.server.break_off_after
+    def _stream(self, file: Path, start: int, end: int) -> None:
+        is_cut = self.server.break_off_after is not None
+        left = min(end - start, self.server.break_off_after or 0) if is_cut else end - start
         with file.open("rb") as source:
             source.seek(start)
-            while chunk := source.read(_CHUNK if left is None else min(_CHUNK, left)):
+            while chunk := source.read(min(_CHUNK, left)):
                 self.wfile.write(chunk)
-                left = None if left is None else left - len(chunk)
-        if left is not None:
+                left -= len(chunk)
+        if is_cut:
             self.close_connection = True
 
     def _refuse(self, status: int, code: str | None = None) -> None:

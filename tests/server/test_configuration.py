@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from dataclasses import asdict
@@ -79,9 +80,19 @@ def test_a_request_may_be_larger_than_our_own_limit(written: dict[str, str]) -> 
 
 
 def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
-    settings = Settings(home=tmp_path, store=tmp_path / "store", ports=PORTS, pack="hub", device="gpu")
+    settings = Settings(
+        home=tmp_path, store=tmp_path / "store", ports=PORTS, pack="hub", device="gpu", own_lists=tmp_path / "own"
+    )
     remember(settings)
     assert recall(tmp_path) == settings
+
+
+def test_what_an_older_version_remembered_is_recalled(tmp_path: Path) -> None:
+    remember(Settings(home=tmp_path, ports=PORTS))
+    value = json.loads((tmp_path / "server.json").read_text())
+    del value["own_lists"]
+    (tmp_path / "server.json").write_text(json.dumps(value))
+    assert recall(tmp_path) == Settings(home=tmp_path, ports=PORTS)
 
 
 def test_without_memory_the_defaults_hold(tmp_path: Path) -> None:

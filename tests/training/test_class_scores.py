@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_recall_fscore_support
 
@@ -53,6 +53,7 @@ def test_a_number_that_is_no_class_is_refused(labels: list[int], answers: list[i
         confusion_matrix(np.array(labels), np.array(answers), classes=3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60))
 def test_scores_are_those_of_scikit_learn(pairs: list[tuple[int, int]]):
     labels, answers = np.array(pairs).T

@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -24,7 +24,7 @@ from training.evaluation import (
     reliability_bins,
     risk_coverage,
 )
-from training.photos import Photo, read_manifest
+from training.photos import Photo
 
 PREPROCESSING = Preprocessing(
     width_px=16,
@@ -52,6 +52,14 @@ def test_figures_of_things_that_no_label_fits():
     assert foreign_figures(PROBABILITIES, threshold=0.75, below="deferred") == {"photographs": 4, "deferred": 0.5}
 
 
+def test_where_the_gate_reads_another_certainty_that_one_counts():
+    certainty = np.array([0.2, 0.3, 0.9, 0.1])
+    figures = known_figures(PROBABILITIES, np.array([0, 1, 1, 2]), threshold=0.75, certainty=certainty)
+    assert (figures["accepted"], figures["wrong_among_accepted"]) == (0.25, 1.0)
+    told = foreign_figures(PROBABILITIES, threshold=0.75, below="deferred", certainty=certainty)
+    assert told == {"photographs": 4, "deferred": 0.75}
+
+
 def test_nothing_accepted_is_nothing_wrong():
     figures = known_figures(PROBABILITIES, np.array([0, 1, 1, 2]), threshold=0.95)
     assert (figures["accepted"], figures["wrong_among_accepted"]) == (0.0, 0.0)
@@ -75,13 +83,6 @@ def test_photographs_reach_the_model_in_order_and_as_in_serving(tmp_path: Path):
 def test_no_figure_comes_of_no_photographs(tmp_path: Path):
     with pytest.raises(ValueError, match="there are no photographs to evaluate"):
         predict_photos(lambda batch: [], [], tmp_path, PREPROCESSING)
-
-
-def test_an_unknown_domain_in_the_manifest_is_refused(tmp_path: Path):
-    header = "path,source,domain,expert_class,scientific_or_source_name,group,sha256"
-    (tmp_path / "manifest.csv").write_text(f"{header}\na.jpg,kaggle31,whales,,,g1,00\n")
-    with pytest.raises(ValueError, match="unknown domain 'whales' in the manifest; allowed: expert, other_species"):
-        read_manifest(tmp_path)
 
 
 def test_a_positive_outscores_a_negative_in_this_share_of_pairs():
@@ -115,6 +116,7 @@ def test_risk_at_each_coverage(certainty: list[float], is_right: list[int], risk
 ANSWERS = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]), st.booleans()), min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(ANSWERS, st.randoms(use_true_random=False))
 def test_the_order_of_the_pictures_changes_no_figure(answers: list[tuple[float, bool]], random: Random):
     shuffled = random.sample(answers, len(answers))
@@ -122,6 +124,7 @@ def test_the_order_of_the_pictures_changes_no_figure(answers: list[tuple[float, 
         assert figure(*arrays(answers)) == pytest.approx(figure(*arrays(shuffled)))
 
 
+@settings(deadline=None)
 @given(ANSWERS)
 def test_at_full_coverage_the_risk_is_the_share_of_wrong_answers(answers: list[tuple[float, bool]]):
     certainty, is_right = arrays(answers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.source_figures import fraction_of, source_figures
@@ -36,6 +36,7 @@ def test_of_no_pictures_nothing_is_known():
     assert (fraction.value, fraction.low, fraction.high) == (0.0, 0.0, 1.0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400).flatmap(lambda pictures: st.tuples(st.integers(0, pictures), st.just(pictures))))
 def test_the_interval_holds_the_fraction(counts: tuple[int, int]):
     fraction = fraction_of(flags(*counts))

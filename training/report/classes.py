@@ -51,7 +51,7 @@ def distribution_blocks(run: RunData) -> list[Block]:
 def confusion_blocks(run: RunData) -> list[Block]:
     """Return the confusion matrix of the test pictures, and the pairs that are confused most."""
     known, labels = run.known, run.labels
-    confusion = confusion_matrix(known.labels, known.answers, classes=len(labels))
+    confusion = confusion_matrix(known.labels, known.named, classes=len(labels))
     pairs = _confused_pairs(confusion, labels)
     wrong = int(confusion.sum() - np.trace(confusion))
     alt = f"Confusion matrix of {len(labels)} classes and {confusion.sum()} test pictures, {wrong} of them wrong."
@@ -66,7 +66,7 @@ def confusion_blocks(run: RunData) -> list[Block]:
 def score_blocks(run: RunData) -> list[Block]:
     """Return precision, recall and F1 of each class on the test pictures."""
     known, labels = run.known, run.labels
-    scores = class_scores(confusion_matrix(known.labels, known.answers, classes=len(labels)))
+    scores = class_scores(confusion_matrix(known.labels, known.named, classes=len(labels)))
     order = [int(number) for number in np.argsort(scores.f1, kind="stable") if scores.pictures[number]]
     without = [label for label, pictures in zip(labels, scores.pictures, strict=True) if not pictures]
     rows = tuple(_score_row(scores, number, labels[number]) for number in order)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fishgate.model_card import Gate
 from training.evaluation import ReliabilityBins, aurc, expected_calibration_error, reliability_bins, risk_coverage
+from training.report.answers import Answers
 from training.report.blocks import Block, Paragraph, Plot, Table, percent
 from training.report.canvas import BLACK, BLUE, GREEN, GREY, ORANGE, label_axes, new_figure, to_png
-from training.report.predictions import Predictions
 from training.report.run_data import RunData
 
 Floats = NDArray[np.float64]
@@ -118,7 +118,7 @@ def _finish(axes: Axes, title: str) -> None:
     label_axes(axes, x="coverage (% of pictures answered)", y="risk (% of answers wrong)", title=title)
 
 
-def _mark_gate(axes: Axes, run: RunData, part: Predictions) -> None:
+def _mark_gate(axes: Axes, run: RunData, part: Answers) -> None:
     accepted = run.is_accepted(part)
     if accepted.any():
         risk = 100 * (~part.is_right[accepted]).mean()
@@ -133,7 +133,7 @@ def _mark_certificate(axes: Axes, gate: Gate) -> None:
         axes.axhline(promised, color=GREEN, linestyle=":", label=f"certified: at most {promised:.3g} % wrong")
 
 
-def _point_sentence(run: RunData, known: Predictions) -> str:
+def _point_sentence(run: RunData, known: Answers) -> str:
     accepted = run.is_accepted(known)
     if not accepted.any():
         return f"The threshold {run.card.gate.threshold:.4g} accepts none of them."

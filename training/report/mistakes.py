@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from training.report.answers import Answers, Flags
 from training.report.blocks import Block, Gallery, LeftOut, Paragraph, Picture, percent
-from training.report.predictions import Flags, Predictions
 from training.report.run_data import RunData
 
 MOST_SHOWN = 12
@@ -51,7 +51,7 @@ def _gallery(run: RunData, name: str, chosen: Flags, wrong: Flags) -> list[Block
     return [Gallery(f"{name}: {shown}", pictures)]
 
 
-def _certainty(run: RunData, part: Predictions) -> NDArray[np.float64]:
+def _certainty(run: RunData, part: Answers) -> NDArray[np.float64]:
     """Return the gate's certainty, or where the run does not tell it the confidence at temperature 1."""
     try:
         return run.certainty(part)
@@ -59,8 +59,8 @@ def _certainty(run: RunData, part: Predictions) -> NDArray[np.float64]:
         return np.asarray(part.probabilities().max(axis=1))
 
 
-def _picture(run: RunData, part: Predictions, number: int, certainty: float) -> Picture:
-    answer = run.labels[part.answers[number]]
+def _picture(run: RunData, part: Answers, number: int, certainty: float) -> Picture:
+    answer = run.labels[part.named[number]]
     label = int(part.labels[number])
     truth = run.labels[label] if label >= 0 else f"no label ({part.domains[number]})"
     lines = (f"answered {answer}", f"is {truth}", f"certainty {percent(certainty)}", str(part.sources[number]))

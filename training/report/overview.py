@@ -26,6 +26,18 @@ def headline_blocks(run: RunData) -> list[Block]:
     return [Paragraph(about), Table("Headline figures", ("figure", "value"), rows)]
 
 
+def fold_blocks(run: RunData) -> list[Block]:
+    """Return the accuracy of each fold, where the run measured folds."""
+    folds = run.metrics.get("folds")
+    if not folds:
+        raise LeftOut("This run measured no folds.")
+    accuracies = folds["accuracies"]
+    spread = f"{percent(folds['mean'])}, standard deviation {100 * folds['standard_deviation']:.1f} points"
+    rows = tuple((str(number), percent(accuracy)) for number, accuracy in enumerate(accuracies, start=1))
+    sentence = f"Trained and tested {len(accuracies)} times, each group tested once: mean accuracy {spread}."
+    return [Paragraph(sentence), Table("Accuracy of each fold", ("fold", "accuracy"), rows)]
+
+
 def recipe_blocks(run: RunData) -> list[Block]:
     """Return the recipe as run, one line a setting."""
     settings = run.recipe.model_dump(mode="json", exclude_none=True)
@@ -66,7 +78,7 @@ def duplicate_blocks(run: RunData) -> list[Block]:
 
 def _class_rows(run: RunData) -> Iterator[tuple[str, str]]:
     known = run.known
-    scores = class_scores(confusion_matrix(known.labels, known.answers, classes=len(run.labels)))
+    scores = class_scores(confusion_matrix(known.labels, known.named, classes=len(run.labels)))
     yield "accuracy, all answered", with_interval(fraction_of(known.is_right))
     among = is_among_best(known.logits, known.labels, _TOP)
     yield f"right name among the first {_TOP}", with_interval(fraction_of(among))

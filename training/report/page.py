@@ -16,10 +16,12 @@ from training.report.classes import confusion_blocks, distribution_blocks, score
 from training.report.confidence import coverage_blocks, reliability_blocks
 from training.report.curves import rate_blocks, training_blocks
 from training.report.gate import certificate_blocks, score_comparison_blocks
+from training.report.methods import method_blocks
 from training.report.mistakes import mistake_blocks
 from training.report.networks import network_blocks
 from training.report.overview import (
     duplicate_blocks,
+    fold_blocks,
     headline_blocks,
     recipe_blocks,
     sample_blocks,
@@ -36,6 +38,8 @@ PARTS: tuple[tuple[str, str, Callable[[RunData], list[Block]]], ...] = (
     ("versions", "Time, versions and machine", version_blocks),
     ("headline", "Headline figures", headline_blocks),
     ("networks", "Networks compared", network_blocks),
+    ("methods", "Zero-shot and linear probe", method_blocks),
+    ("folds", "Folds", fold_blocks),
     ("sources", "Source by source", source_blocks),
     ("certificate", "The gate and its certificate", certificate_blocks),
     ("scores-compared", "Scores of the gate compared", score_comparison_blocks),

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fishgate import gate_score
 from fishgate.model_card import CARD_FILE, ModelCard
 from training.recipe import Recipe, project_path
+from training.report.answers import Answers, Flags, read_answers
 from training.report.blocks import LeftOut
-from training.report.predictions import Flags, Predictions, read_predictions
 from training.run_folder import RunFolder
 
 
@@ -90,11 +91,11 @@ class RunData:
         return ModelCard.model_validate_json(path.read_bytes())
 
     @cached_property
-    def predictions(self) -> Predictions:
+    def predictions(self) -> Answers:
         """What the model says of the photographs it was not trained on."""
         if not self.folder.predictions.is_file():
             raise _left_out(self.folder.predictions)
-        return read_predictions(self.folder.predictions)
+        return read_answers(self.folder.predictions)
 
     @cached_property
     def photos(self) -> Path:
@@ -106,29 +107,36 @@ class RunData:
         return project_path(data.folders)
 
     @cached_property
-    def known(self) -> Predictions:
+    def known(self) -> Answers:
         """The test photographs of the sources that were trained on; raises LeftOut if there are none."""
         known = self.predictions.part(self.predictions.of_split("test") & self.predictions.has_label)
         if not len(known.labels):
             raise LeftOut("No photographs were kept back for testing.")
         return known
 
-    def is_accepted(self, part: Predictions) -> Flags:
+    def is_accepted(self, part: Answers) -> Flags:
         """Whether the gate accepts each answer."""
         return np.asarray(self.certainty(part) >= self.card.gate.threshold)
 
-    def certainty(self, part: Predictions) -> NDArray[np.float64]:
-        """Return what the gate reads of each photograph: (N,).
+    def certainty(self, part: Answers) -> NDArray[np.float64]:
+        """Return what the gate reads of each photograph: (N,), 0 to 1, by the arithmetic that serves."""
+        rule = self.card.gate.rule
+        if gate_score.needs_features(rule) and part.features is None:
+            raise LeftOut(f"The gate reads features, and {self.folder.predictions.name} holds none.")
+        measured = gate_score.measures(
+            part.logits, temperature=self.card.temperature, features=part.features, geometry=self._geometry
+        )
+        return gate_score.certainty(rule, measured)
 
-        Without a rule in the card that is the highest probability at the card's temperature.
-        """
-        if part.certainty is not None:
-            return part.certainty
-        if self.card.gate.rule is not None:
-            raise LeftOut(
-                f"{self.folder.predictions.name} does not tell how certain the gate's rule is of each photograph."
-            )
-        return np.asarray(part.probabilities(self.card.temperature).max(axis=1))
+    @cached_property
+    def _geometry(self) -> gate_score.Geometry | None:
+        rule = self.card.gate.rule
+        if rule is None or rule.features is None:
+            return None
+        path = self.folder.pack / rule.features.file
+        if not path.is_file():
+            raise _left_out(path)
+        return gate_score.read_geometry(path)
 
 
 def _left_out(path: Path) -> LeftOut:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from training.evaluation import auroc
+from training.report.answers import Answers
 from training.report.blocks import Block, LeftOut, Paragraph, Table, with_interval
-from training.report.predictions import Predictions
 from training.report.run_data import RunData
 from training.source_figures import fraction_of, source_figures
 
@@ -34,12 +34,17 @@ def source_blocks(run: RunData) -> list[Block]:
         )
     ]
     blocks.append(Table("Sources of pictures that show a class", _KNOWN_HEAD, tuple(_known_rows(run))))
-    outliers = tuple(_outlier_rows(run))
-    if outliers:
-        blocks.append(Table("Pictures that no label fits: the gate must defer them", _OUTLIER_HEAD, outliers))
-    else:
-        blocks.append(Paragraph("There are no pictures that no label fits, so nothing is known of deferring them."))
-    return blocks
+    return [*blocks, _outlier_block(run)]
+
+
+def _outlier_block(run: RunData) -> Block:
+    try:
+        rows = tuple(_outlier_rows(run))
+    except LeftOut as reason:
+        return Paragraph(f"What the gate defers is left out: {reason}")
+    if not rows:
+        return Paragraph("There are no pictures that no label fits, so nothing is known of deferring them.")
+    return Table("Pictures that no label fits: the gate must defer them", _OUTLIER_HEAD, rows)
 
 
 def _known_rows(run: RunData) -> Iterator[tuple[str, ...]]:
@@ -49,7 +54,7 @@ def _known_rows(run: RunData) -> Iterator[tuple[str, ...]]:
             yield _known_row(run, part.part(part.sources == source), f"{source} ({name})")
 
 
-def _known_row(run: RunData, part: Predictions, name: str) -> tuple[str, ...]:
+def _known_row(run: RunData, part: Answers, name: str) -> tuple[str, ...]:
     right = with_interval(fraction_of(part.is_right))
     try:
         figures = source_figures(part.is_right, run.is_accepted(part))
@@ -69,7 +74,7 @@ def _outlier_rows(run: RunData) -> Iterator[tuple[str, ...]]:
             yield _outlier_row(run, of_domain.part(of_domain.sources == source), f"{domain}: {source}")
 
 
-def _outlier_row(run: RunData, part: Predictions, name: str) -> tuple[str, ...]:
+def _outlier_row(run: RunData, part: Answers, name: str) -> tuple[str, ...]:
     accepted = run.is_accepted(part)
     deferring = auroc(run.certainty(run.known), run.certainty(part))
     shares = (with_interval(fraction_of(~accepted)), with_interval(fraction_of(accepted)))

@@ -28,6 +28,7 @@ from fishgate.taxonomy import Taxon
 from training.report.samples import augmented_grid
 from training.run_folder import RunFolder, write_json, write_text
 
+LABELS = ["Trout", "Perch", "Goby", "<script>alert('Eel')</script>"]  # a data set may name its classes anyhow
 TEMPERATURE, THRESHOLD = 1.6, 0.8
 CERTIFICATE = Certificate(
     risk=0.02,
@@ -40,12 +41,14 @@ CERTIFICATE = Certificate(
     data_sha256="a" * 64,
     model_sha256="b" * 64,
 )
+RULE = GateRule(score=GateScore.LEARNED, intercept=-0.5, weights={Measure.LOG_ODDS: 0.75, Measure.ENTROPY: -0.2})
 VERSIONS = {"python": "3.11.9", "torch": "2.11.0", "rembg": None, "commit": "0123456789ab", "cores": 2}
 DUPLICATES = {"pictures": 1500, "groups": 1200, "crossing_published_split": 321}
 NETWORKS = [
     {"name": "mobilenet_v2", "accuracy": 0.9312, "macro_f1": 0.9101},
     {"name": "vgg16", "accuracy": 0.8804, "macro_f1": None},
 ]
+FOLDS = {"accuracies": [0.91, 0.93, 0.92], "mean": 0.92, "standard_deviation": 0.01}
 RECIPE = """kind = "classifier"
 name = "toy"
 version = "toy-3"
@@ -112,7 +115,7 @@ def make_toy_run(folder: Path, labels: list[str], *, parts: tuple[Part, ...] = P
     write_json(run.rates, toy_rates())
     write_json(run.classes, _classes(labels, random))
     write_json(run.duplicates, DUPLICATES)
-    write_json(run.metrics, {"networks": NETWORKS, "chosen": "mobilenet_v2"})
+    write_json(run.metrics, {"networks": NETWORKS, "chosen": "mobilenet_v2", "folds": FOLDS})
     write_json(run.gate, toy_gate())
     run.augmented.write_bytes(augmented_grid(random.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)))
     write_predictions(run, toy_predictions(photos, len(labels), parts, random))
@@ -127,9 +130,10 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def toy_card(labels: list[str], *, certificate: Certificate | None = CERTIFICATE) -> ModelCard:
+def toy_card(
+    labels: list[str], *, rule: GateRule | None = RULE, certificate: Certificate | None = CERTIFICATE
+) -> ModelCard:
     """A card whose gate has a rule and a certificate."""
-    rule = GateRule(score=GateScore.LEARNED, intercept=-2.5, weights={Measure.LOG_ODDS: 0.75, Measure.ENTROPY: -0.2})
     return ModelCard(
         name="expert",
         version="toy-3",
@@ -194,11 +198,10 @@ def toy_gate() -> dict[str, Any]:
 def toy_predictions(
     photos: Path, classes: int, parts: tuple[Part, ...], random: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Draw the pictures and their answers; the certainty is the softmax of the logits at the temperature."""
+    """Draw the pictures and their answers."""
     rows = [part for part in parts for _ in range(part.pictures)]
     labels = np.array([random.integers(classes) if part.domain == "expert" else -1 for part in rows])
     logits = np.stack([_logits(part, label, classes, random) for part, label in zip(rows, labels, strict=True)])
-    powers = np.exp(logits / TEMPERATURE)
     for number in range(len(rows)):
         _draw(photos / f"{number}.png", random)
     return {
@@ -208,7 +211,7 @@ def toy_predictions(
         "split": np.array([part.split for part in rows]),
         "label": labels,
         "logits": logits.astype(np.float32),
-        "certainty": (powers / powers.sum(axis=1, keepdims=True)).max(axis=1),
+        "features": random.normal(0, 1, (len(rows), 6)).astype(np.float16),
     }
 
 

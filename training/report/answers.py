@@ -1,6 +1,7 @@
-"""The answers of a run to photographs that it was not trained on, as ``predictions.npz`` holds them.
+"""The answers of a model to photographs that it was not trained on, as the report needs them.
 
-Owns the record, its parts, and the reading of the file.
+Owns the record, its parts, and the reading of ``predictions.npz``. It asks for fewer arrays than
+``training.predictions`` writes, so that a run of any kind can be told.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ _NO_LABEL = -1
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """What the model says of photographs it was not trained on, one row a photograph.
+class Answers:
+    """What the model says of each photograph, one row a photograph.
 
-    ``labels`` are -1 where no label fits; ``logits`` (N, labels) are at temperature 1; ``certainty``
-    (N,) is what the gate reads, 0 to 1, None where the run does not tell it.
+    ``labels`` are -1 where no label fits; ``logits`` (N, labels) are at temperature 1; ``features``
+    (N, D) are what the last layer reads, None where the run does not keep them.
     """
 
     paths: Texts
@@ -32,17 +33,17 @@ class Predictions:
     splits: Texts
     labels: NDArray[np.int64]
     logits: NDArray[np.float32]
-    certainty: NDArray[np.float64] | None
+    features: NDArray[np.float32] | None
 
     @property
-    def answers(self) -> NDArray[np.int64]:
+    def named(self) -> NDArray[np.int64]:
         """The number of the first name."""
         return np.asarray(self.logits.argmax(axis=1))
 
     @property
     def is_right(self) -> Flags:
         """Whether the first name is the right one; where no label fits, none is."""
-        return np.asarray(self.answers == self.labels)
+        return np.asarray(self.named == self.labels)
 
     @property
     def has_label(self) -> Flags:
@@ -59,27 +60,27 @@ class Predictions:
         powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
-    def part(self, chosen: Flags) -> Predictions:
+    def part(self, chosen: Flags) -> Answers:
         """Return some of the photographs."""
-        return Predictions(
+        return Answers(
             self.paths[chosen],
             self.sources[chosen],
             self.domains[chosen],
             self.splits[chosen],
             self.labels[chosen],
             self.logits[chosen],
-            None if self.certainty is None else self.certainty[chosen],
+            None if self.features is None else self.features[chosen],
         )
 
 
-def read_predictions(path: Path) -> Predictions:
+def read_answers(path: Path) -> Answers:
     """Read the file; raise ValueError if an array is missing."""
     with np.load(path, allow_pickle=False) as arrays:
         missing = [name for name in _ARRAYS if name not in arrays]
         if missing:
             raise ValueError(
-                f"{path.name} has no array {missing[0]!r}; needed are {', '.join(_ARRAYS)}, 'certainty' is optional"
+                f"{path.name} has no array {missing[0]!r}; needed are {', '.join(_ARRAYS)}, 'features' is optional"
             )
-        certainty = arrays["certainty"].astype(np.float64) if "certainty" in arrays else None
+        features = arrays["features"].astype(np.float32) if "features" in arrays else None
         paths, sources, domains, splits, labels, logits = (arrays[name] for name in _ARRAYS)
-        return Predictions(paths, sources, domains, splits, labels, logits, certainty)
+        return Answers(paths, sources, domains, splits, labels, logits, features)

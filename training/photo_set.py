@@ -15,7 +15,7 @@ from training.photos import MANIFEST_FILE, Photo, read_manifest
 
 
 @dataclass(frozen=True)
-class DataSet:
+class PhotoSet:
     """The readable photographs of a data set with their groups, the folder of their paths, and their twins."""
 
     folder: Path
@@ -23,7 +23,7 @@ class DataSet:
     twins: Twins
 
 
-def read_data_set(place: Path, limits: Limits = USUAL) -> DataSet:
+def read_photo_set(place: Path, limits: Limits = USUAL) -> PhotoSet:
     """Read a manifest (the CSV file or its folder) or class folders, and find the near-duplicates.
 
     Groups of the manifest are kept and joined where pictures of two of them are near-duplicates;
@@ -35,7 +35,7 @@ def read_data_set(place: Path, limits: Limits = USUAL) -> DataSet:
     twins = find_twins([photo.path for photo in photos], folder, limits)
     if not twins.paths:
         raise ValueError(f"none of the {len(photos)} pictures of {place.name} can be read")
-    return DataSet(folder, grouped(photos, twins), twins)
+    return PhotoSet(folder, grouped(photos, twins), twins)
 
 
 def list_photos(place: Path) -> tuple[Path, list[Photo]]:
