@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import open_clip
 import torch
@@ -18,9 +18,9 @@ from fishgate.model_card import Architecture, Library, TextType
 from fishgate.networks import build_network, head_of
 from fishgate.taxonomy import Taxon
 from fishgate.text_embeddings import TEMPLATES, name_of
-from training.backbones import StartError, load_all_but_head, start_state
 from training.clip_settings import Matching
-from training.recipe import RANDOM, Network
+from training.network_settings import RANDOM, Network
+from training.start_weights import StartError, load_all_but_head, start_state
 
 CONTEXT_LENGTH = 32
 """Tokens of a prompt: the longest scientific name with its common name takes 30. The time to embed
@@ -78,11 +78,11 @@ class ClipLearner:
     def __init__(self, network: nn.Module, taxa: Sequence[Taxon], *, frozen_layers: int = 0) -> None:
         """Take a network whose first layers of the image tower stay as they are."""
         self.network = network
-        self._clip: Any = network
+        self._clip = cast(Any, network)
         self._taxa = taxa
         self._tokenizer = open_clip.SimpleTokenizer(context_length=CONTEXT_LENGTH)
         self._plain = self._tokenizer([f"a photo of a {name_of(taxon, TextType.SCIENTIFIC_COMMON)}." for taxon in taxa])
-        self._trunk: nn.Module = self._clip.visual.trunk
+        self._trunk = network.get_submodule("visual.trunk")
         for layer in _first_layers(self._trunk, frozen_layers):
             layer.requires_grad_(False)
         self.backbone = [parameter for parameter in self._trunk.parameters() if parameter.requires_grad]
@@ -106,7 +106,8 @@ class ClipLearner:
     def _varied(self) -> torch.Tensor:
         # Python's own chance, which a checkpoint keeps.
         choose = random.choice
-        return self._tokenizer([choose(TEMPLATES)(name_of(taxon, choose(TEXT_TYPES))) for taxon in self._taxa])
+        prompts = [choose(TEMPLATES)(name_of(taxon, choose(TEXT_TYPES))) for taxon in self._taxa]
+        return cast(torch.Tensor, self._tokenizer(prompts))
 
 
 def _fill(trunk: nn.Module, described: Network) -> None:

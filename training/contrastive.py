@@ -18,7 +18,6 @@ from fishgate.device import Device
 from fishgate.expert import load_expert
 from fishgate.model_card import CARD_FILE, Architecture, Kind, Library, ModelCard, read_card
 from training import balancing, pack
-from training.backbones import start_facts
 from training.checkpoint import training_key
 from training.classifier import seed_all
 from training.clip_learner import ClipLearner, clip_config, clip_from
@@ -35,6 +34,7 @@ from training.run_folder import RunFolder, write_json
 from training.samples import write_samples
 from training.splits import Split
 from training.stages import run_stages
+from training.start_weights import start_facts
 from training.zero_shot_figures import CHOSEN_ON, choose_floor, confirmed, zero_shot_figures
 
 NETWORK_NAME = "fishgate-demo-clip"

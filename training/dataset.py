@@ -7,7 +7,7 @@ number comes from the data. It does not open pictures.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from training.photos import EXPERT, Photo, of_source
 from training.recipe import Data, GateStudy, OutlierExposure, project_path
 from training.splits import MIN_GROUPS, Fractions, Split, Splits, folds_by_group, split_by_group
 from training.taxa import index_of_labels, read_expert_taxa
+from training.twin_guard import Kin, kin_of, strangers, without_twins
 
 NO_LABEL = -1
 """The label of a photograph that no class fits."""
@@ -49,24 +50,25 @@ class Dataset:
 
 def gather(data: Data, gate: GateStudy, *, seed: int, exposure: OutlierExposure | None = None) -> Dataset:
     """Read, choose and split the photographs; raise ValueError where nothing is left to train on."""
-    photos, folder = _read(data)
+    photos, folder, kin = read_kin(data)
     chosen = _chosen(photos, data)
     taxa = _taxa(chosen, data)
     splits = split_by_group(chosen, seed=seed, fractions=_fractions(data), training_sources=data.sources)
+    splits = without_twins(splits, kin)
     _check_filled(splits, data)
     exposed = _exposed(photos, data, gate, exposure, seed=seed)
-    foreign = [photo for photo in _foreign(photos, chosen, gate) if photo not in set(exposed)]
-    return Dataset(folder, splits, foreign, taxa, exposed)
+    shown = kin_of([*splits[Split.TRAIN], *exposed], kin)
+    return Dataset(folder, splits, strangers(_foreign(photos, chosen, gate), kin, shown), taxa, exposed)
 
 
 def gather_folds(data: Data, *, seed: int) -> list[Dataset]:
     """Split the photographs into the recipe's folds: one data set for each, which tests its own part."""
-    photos, folder = _read(data)
+    photos, folder, kin = read_kin(data)
     chosen = _chosen(photos, data)
     folds = folds_by_group(
         chosen, folds=data.folds, seed=seed, fractions=_fractions(data), training_sources=data.sources
     )
-    return [Dataset(folder, splits, [], _taxa(chosen, data)) for splits in folds]
+    return [Dataset(folder, without_twins(splits, kin), [], _taxa(chosen, data)) for splits in folds]
 
 
 def place_of(data: Data) -> Path:
@@ -76,12 +78,16 @@ def place_of(data: Data) -> Path:
     return project_path(place)
 
 
-def _read(data: Data) -> tuple[list[Photo], Path]:
-    """Read the photographs with their groups; where none are given, near-duplicates are looked for."""
+def read_kin(data: Data) -> tuple[list[Photo], Path, Kin]:
+    """Read the photographs, the folder of their paths, and which of them are near-duplicates.
+
+    A photograph without a group gets that of its near-duplicates.
+    """
     folder, photos = list_photos(place_of(data))
-    if all(photo.group for photo in photos):
-        return photos, folder
-    return grouped(photos, find_twins([photo.path for photo in photos], folder)), folder
+    joined = grouped(photos, find_twins([photo.path for photo in photos], folder))
+    kin = {photo.path: photo.group for photo in joined}
+    given = {photo.path: photo.group for photo in photos}
+    return [replace(photo, group=given[photo.path] or photo.group) for photo in joined], folder, kin
 
 
 def _chosen(photos: Sequence[Photo], data: Data) -> list[Photo]:

@@ -57,7 +57,7 @@ class ClipEncoder:
 
     @torch.inference_mode()
     def zero_shot_head(self, labels: Sequence[str], templates: Sequence[str]) -> Features:
-        """Return each label's embedding, of length 1 before the model's scale, averaged over the templates: (labels, D)."""
+        """Return each label's embedding, averaged over the templates and as long as the model's scale: (labels, D)."""
         texts = [template.replace("{}", label) for label in labels for template in templates]
         parts = [texts[i : i + TEXTS_AT_ONCE] for i in range(0, len(texts), TEXTS_AT_ONCE)]
         embeddings = np.concatenate([self._embedded(part) for part in parts])
@@ -122,7 +122,7 @@ def _unavailable(model: ClipModel, error: Exception) -> str:
 
 def _own_preprocessing(network: nn.Module) -> Preprocessing:
     """Return the preprocessing that open_clip attaches to a model."""
-    own: Any = open_clip.PreprocessCfg(**getattr(network.visual, "preprocess_cfg", {}))  # type: ignore[arg-type]
+    own: Any = open_clip.PreprocessCfg(**getattr(network.visual, "preprocess_cfg", {}))
     height, width = own.input_size[1:]
     try:
         resize_mode, interpolation = RESIZE_MODES[own.resize_mode], Interpolation(own.interpolation)

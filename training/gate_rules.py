@@ -51,7 +51,7 @@ def fit_rule(
 
     if is_right.all() or not is_right.any():
         raise ValueError(
-            f"a rule is learnt from right and wrong answers; all {len(is_right)} are {'right' if is_right.all() else 'wrong'}"
+            f"a rule is learnt from right and wrong answers; seen {is_right.sum()} right of {len(is_right)}"
         )
     read = MEASURES[score]
     columns = np.stack([measured[measure] for measure in read], axis=1)
@@ -75,11 +75,11 @@ def weights_of(evidence: Evidence) -> Values:
 
 def fold_of_group(evidence: Evidence, *, folds: int, seed: int) -> NDArray[np.int64]:
     """Return each picture's fold, 0 … folds - 1: (N,). A group is never divided; kinds are spread evenly."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
-    kinds = np.where(evidence.has_label, np.where(evidence.is_right, "right", "wrong"), evidence.domains)
-    fold = np.zeros(len(evidence), dtype=np.int64)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for number, (_, away) in enumerate(splitter.split(fold, kinds, evidence.groups)):
-        fold[away] = number
-    return fold
+    groups, first, place = np.unique(evidence.groups, return_index=True, return_inverse=True)
+    kinds = np.where(evidence.has_label, np.where(evidence.is_right, "right", "wrong"), evidence.domains)[first]
+    shuffled = np.random.default_rng(seed).permutation(len(groups))
+    # One kind after the other, each in an order of chance: then in turn one to each fold.
+    in_order = shuffled[np.argsort(kinds[shuffled], kind="stable")]
+    fold = np.empty(len(groups), dtype=np.int64)
+    fold[in_order] = np.arange(len(groups)) % folds
+    return np.asarray(fold[place])

@@ -113,9 +113,7 @@ Fit = Callable[[GateScore, NDArray[np.bool_]], GateRule]
 
 
 def _measured(evidence: Evidence, temperature: float, geometry: Geometry) -> dict[Measure, Values]:
-    return gate_score.measures(
-        evidence.logits, temperature=temperature, features=evidence.features, geometry=geometry
-    )
+    return gate_score.measures(evidence.logits, temperature=temperature, features=evidence.features, geometry=geometry)
 
 
 def _fitter(fitting: Evidence, temperature: float, geometry: Geometry) -> Fit:
@@ -155,8 +153,7 @@ def _kept_back(
         return {}
     measured = _measured(held_out, temperature, geometry)
     return {
-        score: score_figures(gate_score.certainty(rule, measured), held_out, risk=risk)
-        for score, rule in rules.items()
+        score: score_figures(gate_score.certainty(rule, measured), held_out, risk=risk) for score, rule in rules.items()
     }
 
 

@@ -8,7 +8,7 @@ with a gradient method in place of L-BFGS.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Trained:
 
 def unit(features: Features) -> Features:
     """Bring each feature to length 1, as the zero-shot baseline does."""
-    return features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST_SPREAD)
+    return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _LEAST_SPREAD))
 
 
 def train_head(
@@ -91,7 +91,7 @@ class _Training:
     def run_epoch(self, number: int) -> dict[str, Any]:
         """Pass over the features once; return the figures of the epoch."""
         started, loss, hits = time.monotonic(), 0.0, 0
-        for rows in torch.randperm(len(self._labels), generator=self._chance).split(self._batch):
+        for rows in torch.split(torch.randperm(len(self._labels), generator=self._chance), self._batch):
             step_loss, step_hits = self._step(rows)
             loss, hits = loss + step_loss * len(rows), hits + step_hits
         return {
@@ -119,8 +119,8 @@ class _Training:
         return loss.item(), int((scores.argmax(dim=1) == labels).sum())
 
 
-def _epochs(settings: Probe) -> Iterable[int]:
-    return tqdm(range(1, settings.epochs + 1), desc="linear head", unit="epoch", mininterval=5)
+def _epochs(settings: Probe) -> Iterator[int]:
+    yield from tqdm(range(1, settings.epochs + 1), desc="linear head", unit="epoch", mininterval=5)
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,9 @@ class _Spread:
 
     def folded(self, layer: nn.Linear) -> LinearHead:
         """Return the same head for features that are not evened."""
-        weight = layer.weight.detach().numpy() / self.deviation
-        return LinearHead(weight, layer.bias.detach().numpy() - weight @ self.mean)
+        weight = np.asarray(layer.weight.detach().numpy() / self.deviation, dtype=np.float32)
+        bias = np.asarray(layer.bias.detach().numpy() - weight @ self.mean, dtype=np.float32)
+        return LinearHead(weight, bias)
 
 
 def _watched(head: LinearHead, validation: LabelledFeatures | None) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.dataset import NO_LABEL, place_of
+from training.dataset import NO_LABEL, place_of, read_kin
 from training.photo_set import list_photos
 from training.photos import EXPERT, NON_FISH, OTHER_SPECIES, Photo, of_source
 from training.recipe import Data, ZeroShotRecipe, project_path
 from training.species import Candidates, candidates_of
-from training.splits import Fractions, Splits, split_by_group
+from training.splits import Fractions, Split, Splits, split_by_group
 from training.taxa import read_expert_taxa, read_fish_facts
+from training.twin_guard import kin_of, strangers, without_twins
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ def gather_names(recipe: ZeroShotRecipe) -> NameSet:
     Raises ValueError for data without groups, taxonomy or training sources.
     """
     data = recipe.data
-    folder, photos = list_photos(place_of(data))
-    _check(data, photos)
+    _check(data, list_photos(place_of(data))[1])
+    photos, folder, kin = read_kin(data)
     chosen = of_source(photos, EXPERT, *data.sources) + of_source(photos, OTHER_SPECIES)
     fractions = Fractions(validation=data.validation, calibration=data.calibration, test=data.test)
     splits = split_by_group(chosen, seed=recipe.seed, fractions=fractions, training_sources=data.sources)
-    return NameSet(folder, splits, _foreign(photos, data), _candidates(recipe, photos))
+    splits = without_twins(splits, kin)
+    foreign = strangers(_foreign(photos, data), kin, kin_of(splits[Split.TRAIN], kin))
+    return NameSet(folder, splits, foreign, _candidates(recipe, photos))
 
 
 def _check(data: Data, photos: Sequence[Photo]) -> None:

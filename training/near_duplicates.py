@@ -39,9 +39,9 @@ class Kind(str, Enum):
 class Limits:
     """How near two pictures must be to count as one.
 
-    Chosen by eye on 5,622 photographs of fish: every pair within these limits that was looked at
-    shows one shot. Above 40 of 256 bits other fish before the same plain ground come in, below a
-    likeness of 0.95 other shots of one animal and other fish of one tray. Encoding, scaling,
+    Chosen by eye on 5,622 photographs of fish: of 651 pairs within, none joins two classes, and all
+    84 that were looked at show one shot or frames a moment apart. Above 40 of 256 bits other fish
+    on the same plain ground come in, at a likeness of 0.94 another class. Encoding, scaling,
     mirroring, turning and moderate changes of light stay within; cutting 5 % off each side does not.
     """
 

@@ -106,7 +106,7 @@ def predictions_of(
         is_same = str(before.weights_sha256) == sha256 and before.path.tolist() == [photo.path for photo in photos]
         if is_same and before.features.dtype == np.float32:
             return before
-    logits, features = (passes or _passes)(pack, photos, dataset.folder)
+    logits, features = (passes or expert_passes)(pack, photos, dataset.folder)
     predictions = arranged(dataset, parts, logits=logits, features=features, weights_sha256=sha256)
     if kept:
         write_predictions(kept, predictions)
@@ -143,7 +143,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 @torch.inference_mode()
-def _passes(pack: Path, photos: Sequence[Photo], folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def expert_passes(pack: Path, photos: Sequence[Photo], folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits and features in single precision, as a CPU serves them, on the GPU if there is one."""
     card, device = read_card(pack, kind=Kind.EXPERT), choose_device()
     network = build_classifier(card)

@@ -32,7 +32,10 @@ _PLACES = 4
 
 
 def choose_floor(predictions: Predictions, is_deferred: Flags, *, max_wrong: float) -> tuple[float, Choice]:
-    """Return temperature and floor by the deferred photographs of validation and calibration; ValueError without any."""
+    """Return temperature and floor by the deferred photographs of validation and calibration.
+
+    Raises ValueError if there are none.
+    """
     splits = [Split.VALIDATION.value, Split.CALIBRATION.value]
     part = predictions.where(np.isin(predictions.split, splits) & is_deferred)
     if not len(part):

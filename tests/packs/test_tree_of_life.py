@@ -23,6 +23,8 @@ from packs.tree_of_life import fetch_fish
 from tests.packs.conftest import contents
 from tests.packs.hub_stand_in import FIRST_COMMIT, SECOND_COMMIT, HubStandIn
 from tests.packs.test_embeddings import pack as pack  # the tiny zero-shot pack
+from tests.packs.test_fetch_models import run
+from tests.packs.test_zero_shot_pack import publish_tiny
 
 REPOSITORY = f"datasets/{TREE_OF_LIFE.repository}"
 ANIMAL = ("Animalia", "Chordata")
@@ -63,17 +65,20 @@ FORMS: dict[str, Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]] = {
 }
 
 
-@pytest.fixture
-def matrix(pack: Path, tmp_path: Path) -> np.ndarray[Any, Any]:
-    """The embeddings of all names by the pack's own text network, shape (names, D)."""
+def embeddings_of_names(pack: Path) -> np.ndarray[Any, Any]:
+    """Return the embeddings of all names by the pack's own text network, shape (names, D)."""
     card = read_card(pack, kind=Kind.ZERO_SHOT)
     rows = [Row(common, " ".join(ranks[5:]).strip(), "", *ranks[:5]) for ranks, common in NAMES]
-    taxa = SpeciesList("all", [row._replace(label=row.label or f"name {i}") for i, row in enumerate(rows)], "")
-    names = [name_of(taxon, card.prompts.text_type) for taxon in taxa.prompt_taxa]
-    names[3] = "Gobius niger"
+    taxa = SpeciesList("all", rows, "").prompt_taxa
+    names = [name_of(taxon, card.prompts.text_type) for taxon in taxa]
     result = embedded(names, encoder_of(card, pack, Device("cpu")), what="test").numpy().copy()
     result[EMPTY] = 0.0
     return result
+
+
+@pytest.fixture
+def matrix(pack: Path) -> np.ndarray[Any, Any]:
+    return embeddings_of_names(pack)
 
 
 class Published:
@@ -215,11 +220,11 @@ def test_trouble_leaves_the_old_list_as_it_was(
     fetch(hub, pack)
     for path in lists_in(pack).glob("*.json"):  # so that what is published is looked at again
         path.write_text(path.read_text().replace('"repository"', '"source"'))
-    before = contents(pack)
+    before = contents(lists_in(pack))
     trouble(published, matrix)
     with pytest.raises(error, match=message):
         fetch(hub, pack)
-    assert contents(pack) == before
+    assert contents(lists_in(pack)) == before
 
 
 def test_a_list_of_an_operator_is_not_touched(
@@ -231,3 +236,18 @@ def test_a_list_of_an_operator_is_not_touched(
     published.publish(matrix.T)
     fetch(hub, pack)
     assert before.items() <= contents(lists_in(pack)).items()
+
+
+def test_the_command_brings_the_list_with_the_model_unless_told_not_to(server: HubStandIn, tmp_path: Path) -> None:
+    publish_tiny(server, tmp_path)
+    arguments = ("--only", "zero_shot", "--no-embeddings", "--output", str(tmp_path / "models"))
+    without = run(*arguments, "--no-tree-of-life", home=tmp_path, endpoint=server.url)
+    assert without.returncode == 0, without.stderr
+    pack = tmp_path / "models" / "zero_shot" / "hub"
+    assert not lists_in(pack).exists()
+
+    Published(server, tmp_path).publish(embeddings_of_names(pack).T)
+    done = run(*arguments, home=tmp_path, endpoint=server.url)
+    assert done.returncode == 0, done.stderr
+    assert "tree_of_life_fish: 8 species are in place" in done.stdout
+    assert len(read_list(lists_in(pack) / "tree_of_life_fish.csv")) == 8

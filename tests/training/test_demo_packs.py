@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,12 +82,3 @@ def test_kept_back_fish_come_back_by_name(expert: Expert):
     is_right = probabilities.argmax(axis=1) == labels_of(sample, index_of_labels(expert.card.taxa))
     stated = expert.card.metrics["kept_back"]["kaggle31"]["accuracy"]
     assert float(np.mean(is_right)) > stated - 0.15
-
-
-@pytest.mark.parametrize("command", ["train_expert", "train_zero_shot"])
-def test_commands_explain_themselves(command: str):
-    path = ROOT / "training" / command
-    assert os.access(path, os.X_OK)
-    shown = subprocess.run([sys.executable, path, "--help"], capture_output=True, text=True, check=True, timeout=60)
-    for option in ("--photos", "--weights", "--taxonomy", "--output", "--epochs", "--seed"):
-        assert option in shown.stdout

@@ -11,6 +11,8 @@ import torchvision
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
+from tests.training.toy_scenes import draw_scene
+
 CLASSES = {"Gold Fish": "orange", "KnifeFish": "grey", "Trout": "pink"}
 PHOTOS_A_CLASS = 10
 SIDE_PX = 48
@@ -50,10 +52,12 @@ def make_toy_world(folder: Path) -> ToyWorld:
     return world
 
 
-def draw_fish(colour: str, size: int) -> Image.Image:
-    """Draw a fish of this colour, ``size`` pixels long, on water."""
+def draw_fish(colour: str, size: int, *, place: int | None = None) -> Image.Image:
+    """Draw a fish of this colour, ``size`` pixels long, on water, or at one of many places that look different."""
     picture = Image.new("RGB", (SIDE_PX, SIDE_PX), "lightblue")
-    ImageDraw.Draw(picture).ellipse([4, 12, 4 + size, 36], fill=colour)
+    if place is not None:  # without it drawn fish are near-duplicates of each other
+        picture = draw_scene(place).resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
+    ImageDraw.Draw(picture).ellipse([14, 18, 14 + size, 30], fill=colour)
     return picture
 
 
@@ -63,7 +67,7 @@ def _write_manifest(photos: Path) -> None:
         writer.writerow(["path", "source", "domain", "expert_class", "scientific_or_source_name", "group", "sha256"])
         for number, (source, domain, name, other_name, colour) in enumerate(_rows()):
             path = f"{number}.png"
-            draw_fish(colour, 20 + number % 20).save(photos / path)
+            draw_fish(colour, 16 + number % 10, place=number).save(photos / path)
             writer.writerow([path, source, domain, name, other_name, f"g{number // 2}", ""])
 
 

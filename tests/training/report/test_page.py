@@ -170,6 +170,18 @@ def test_the_networks_are_compared(page: PageReader):
     assert "Chosen by validation: mobilenet_v2." in page.parts["networks"].text
 
 
+def test_zero_shot_and_probe_stand_side_by_side(page: PageReader):
+    part = page.parts["methods"]
+    figures = ["40", "75.0 % (59.8 % to 85.8 %)", "90.0 %", "0.731"]
+    assert part.tables[0][1:] == [
+        ["all test pictures", "zero shot", *figures],
+        ["bd20 (never trained on)", "zero shot", *figures],
+        ["bd20 (never trained on)", "linear probe", *figures],
+    ]
+    assert "Encoder: ViT-T, not trained here." in part.text
+    assert "“a photo of a {}.”" in part.text
+
+
 def test_the_folds_are_told_one_by_one(page: PageReader):
     assert "mean accuracy 92.0 %, standard deviation 1.0 points" in page.parts["folds"].text
     assert page.parts["folds"].row("2") == ["93.0 %"]
@@ -200,7 +212,7 @@ MISSING = [
     ("history", ["training"]),
     ("rates", ["rates"]),
     ("classes", ["distribution"]),
-    ("metrics", ["networks", "folds"]),
+    ("metrics", ["networks", "folds", "methods"]),
     ("gate", ["scores-compared"]),
     ("duplicates", ["duplicates"]),
     ("augmented", ["samples"]),

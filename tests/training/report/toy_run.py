@@ -49,6 +49,25 @@ NETWORKS = [
     {"name": "vgg16", "accuracy": 0.8804, "macro_f1": None},
 ]
 FOLDS = {"accuracies": [0.91, 0.93, 0.92], "mean": 0.92, "standard_deviation": 0.01}
+METHOD = {
+    "photographs": 40,
+    "accuracy": 0.75,
+    "accuracy_interval": [0.598, 0.858],
+    "accuracy_top_5": 0.9,
+    "macro_f1": 0.7312,
+}
+METHODS = {
+    "zero_shot": {"all_kept_back": METHOD, "kept_back": {}, "never_trained_sources": {"bd20": METHOD}},
+    "linear_probe": {"all_kept_back": {}, "kept_back": {}, "never_trained_sources": {"bd20": METHOD}},
+}
+METRICS = {
+    "networks": NETWORKS,
+    "chosen": "mobilenet_v2",
+    "folds": FOLDS,
+    "methods": METHODS,
+    "encoder": "ViT-T",
+    "templates": ["a photo of a {}."],
+}
 RECIPE = """kind = "classifier"
 name = "toy"
 version = "toy-3"
@@ -115,7 +134,7 @@ def make_toy_run(folder: Path, labels: list[str], *, parts: tuple[Part, ...] = P
     write_json(run.rates, toy_rates())
     write_json(run.classes, _classes(labels, random))
     write_json(run.duplicates, DUPLICATES)
-    write_json(run.metrics, {"networks": NETWORKS, "chosen": "mobilenet_v2", "folds": FOLDS})
+    write_json(run.metrics, METRICS)
     write_json(run.gate, toy_gate())
     run.augmented.write_bytes(augmented_grid(random.integers(0, 256, (16, 32, 32, 3), dtype=np.uint8)))
     write_predictions(run, toy_predictions(photos, len(labels), parts, random))
