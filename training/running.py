@@ -5,8 +5,12 @@ Owns which folder a run has and which module does each kind.
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
+from fishgate.errors import FishgateError
 from training.command_line import NEWEST, Options
-from training.recipe import ClassifierRecipe, ComparisonRecipe, LinearProbeRecipe, Recipe, ZeroShotRecipe
+from training.recipe import PROJECT, ClassifierRecipe, ComparisonRecipe, LinearProbeRecipe, Recipe, ZeroShotRecipe
 from training.recipe_file import read_recipe
 from training.run_folder import RunFolder, newest_run, open_run
 
@@ -21,6 +25,15 @@ def run(options: Options) -> RunFolder:
     print(f"the run's folder is {folder.path}", flush=True)
     _follow(recipe, folder)
     return folder
+
+
+def is_explained(error: Exception) -> bool:
+    """Tell whether an error is about recipe, data or files, so that its message is all that people need."""
+    if isinstance(error, OSError):
+        return True
+    place = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    is_own = any(place.is_relative_to(PROJECT / room) for room in ("training", "fishgate"))
+    return is_own and isinstance(error, ValueError | RuntimeError | FishgateError)
 
 
 def _recipe_and_folder(options: Options) -> tuple[Recipe, RunFolder]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.calibration import at_temperature, choose_threshold, fit_temperature
+from training.calibration import TEMPERATURES, at_temperature, choose_threshold, fit_temperature, temperature_of
 
 RIGHT, WRONG = True, False
 THRESHOLD_CASES = {
@@ -51,3 +51,23 @@ def test_temperature_tames_a_model_that_is_too_sure():
 def test_temperature_one_changes_nothing():
     probabilities = np.float32([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0]])
     assert at_temperature(probabilities, 1.0) == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_the_temperature_of_logits_is_that_of_their_probabilities():
+    logits = np.random.default_rng(1).normal(0.0, 3.0, (300, 4))
+    labels = np.random.default_rng(2).integers(0, 4, 300)
+    labels[:200] = logits[:200].argmax(axis=1)
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    found = temperature_of(logits, labels)
+    assert found == pytest.approx(fit_temperature(probabilities, labels), rel=1e-3)
+    assert found == pytest.approx(temperature_of(2.0 * logits, labels) / 2.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(("label", "low", "high"), [(0, TEMPERATURES[0], 0.5), (1, 15.0, TEMPERATURES[1])])
+def test_with_all_answers_alike_the_temperature_stays_finite(label: int, low: float, high: float):
+    assert low <= temperature_of(np.tile([5.0, 0.0], (9, 1)), np.full(9, label)) <= high
+
+
+def test_a_temperature_needs_pictures():
+    with pytest.raises(ValueError, match="a temperature is fitted to pictures, and there are none"):
+        temperature_of(np.zeros((0, 3)), np.zeros(0, dtype=np.int64))
