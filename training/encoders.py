@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
+from open_clip.transform import PreprocessCfg
 from torch import nn
 
 from fishgate.expert import load_weights
@@ -122,7 +123,7 @@ def _unavailable(model: ClipModel, error: Exception) -> str:
 
 def _own_preprocessing(network: nn.Module) -> Preprocessing:
     """Return the preprocessing that open_clip attaches to a model."""
-    own: Any = open_clip.PreprocessCfg(**getattr(network.visual, "preprocess_cfg", {}))
+    own: Any = PreprocessCfg(**getattr(network.visual, "preprocess_cfg", {}))
     height, width = own.input_size[1:]
     try:
         resize_mode, interpolation = RESIZE_MODES[own.resize_mode], Interpolation(own.interpolation)

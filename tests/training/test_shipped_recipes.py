@@ -34,6 +34,8 @@ def in_miniature(name: str, world: ToyWorld) -> list[str]:
     assert isinstance(recipe, TrainingRecipe)
     changes = [f"data.manifest={world.photos / 'manifest.csv'}", "data.sources=['kaggle31']", "data.classes=[]"]
     changes += [f"data.taxonomy={world.taxonomy}", "picture.size_px=32", "threads=1"]
+    # Else a shipped recipe would put its toy where the shipped pack is.
+    changes += [f"output.pack={world.photos.parent / name}"] if recipe.output.pack else []
     changes += [f"data.{split}=0.2" for split in ("validation", "calibration", "test")]
     for number, stage in enumerate(recipe.stages):
         changes += [f"stages.{number}.{change}" for change in ("epochs=1", "batch=12")]
