@@ -83,7 +83,12 @@ def _finding(expert: Opinion, verdict: Verdict, options: Options, zero_shot: Opi
 def _rolled_up(expert: Opinion, zero_shot: Opinion, options: Options) -> _Finding:
     # Of names that the client chose the expert knows nothing, and may not bring in its own.
     are_chosen = options.labels is not None or options.species_list is not None
-    rolled_up = roll_up((zero_shot,) if are_chosen else (zero_shot, expert), floor=zero_shot.threshold)
+    if are_chosen:
+        rolled_up = roll_up((zero_shot,), floor=zero_shot.threshold)
+    else:
+        # The expert has a say as far as it is certain that the fish is one of its own.
+        weights = (1.0 - expert.certainty, expert.certainty)
+        rolled_up = roll_up((zero_shot, expert), floor=zero_shot.threshold, weights=weights)
     if rolled_up is None:
         return _Finding(None, zero_shot, is_trusted=False)
     teller = expert if rolled_up.source is Source.EXPERT else zero_shot

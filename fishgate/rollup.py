@@ -22,36 +22,47 @@ class RolledUp:
     source: Source
 
 
-def roll_up(opinions: Sequence[Opinion], *, floor: float) -> RolledUp | None:
+@dataclass(frozen=True)
+class _Share:
+    """What one model adds to the pooled probability of a taxon."""
+
+    taxon: Candidate
+    source: Source
+    probability: float
+
+
+def roll_up(opinions: Sequence[Opinion], *, floor: float, weights: Sequence[float] | None = None) -> RolledUp | None:
     """Return the most probable taxon of the lowest rank at which it reaches the floor, or None.
 
-    The probability of a taxon is the mean of what the models give it, and nothing is what a model
-    gives that does not tell it: the linear opinion pool with equal weights (Genest & Zidek, 1986).
-    Of models with equal shares the first is the source.
+    The probability of a taxon is the weighted mean of what the models give it, and nothing is what
+    a model gives that does not tell it: the linear opinion pool (Genest & Zidek, 1986). ``weights``
+    are those of the opinions, in their order, with the sum 1; None for equal ones. Of models with
+    equal shares the first is the source. Raises ValueError if opinions and weights differ in number.
     """
+    weighted = list(zip(opinions, weights or [1.0 / max(len(opinions), 1)] * len(opinions), strict=True))
     for rank in Rank:
-        best = _best_at(rank, opinions)
+        best = _best_at(rank, weighted)
         if best is not None and best.taxon.confidence >= floor:
             return best
     return None
 
 
-def _best_at(rank: Rank, opinions: Sequence[Opinion]) -> RolledUp | None:
-    shares: defaultdict[str, list[RolledUp]] = defaultdict(list)
-    for opinion in opinions:
+def _best_at(rank: Rank, weighted: Sequence[tuple[Opinion, float]]) -> RolledUp | None:
+    shares: defaultdict[str, list[_Share]] = defaultdict(list)
+    for opinion, weight in weighted:
         for mass in opinion.masses:
             # A label whose taxon is not known is as narrow as a species.
             if (mass.rank or Rank.SPECIES) is rank:
-                shares[_name(mass)].append(RolledUp(mass, opinion.source))
-    pooled = [_pooled(held, len(opinions)) for held in shares.values()]
+                shares[_name(mass)].append(_Share(mass, opinion.source, weight * mass.confidence))
+    pooled = [_pooled(held) for held in shares.values()]
     return min(pooled, key=lambda found: (-found.taxon.confidence, _name(found.taxon)), default=None)
 
 
-def _pooled(shares: Sequence[RolledUp], models: int) -> RolledUp:
-    largest = max(shares, key=lambda share: share.taxon.confidence)
+def _pooled(shares: Sequence[_Share]) -> RolledUp:
+    largest = max(shares, key=lambda share: share.probability)
     # Rounded as every confidence is, or 0.1 and 0.7 would not reach a floor of 0.4.
-    mean = round(sum(share.taxon.confidence for share in shares) / models, 6)
-    return RolledUp(largest.taxon.model_copy(update={"confidence": mean}), largest.source)
+    pooled = round(min(sum(share.probability for share in shares), 1.0), 6)
+    return RolledUp(largest.taxon.model_copy(update={"confidence": pooled}), largest.source)
 
 
 def _name(taxon: Candidate) -> str:

@@ -71,9 +71,13 @@ NOT_HAD = [error("zero-shot's own words") for error in REQUEST_ERRORS]
 
 
 def unsure(kind: str, shares: Shares) -> Opinion:
-    """A model that is below its threshold; what it does not give to these taxa matters nowhere."""
+    """A model that is below its threshold; what it does not give to these taxa matters nowhere.
+
+    The expert is half certain, so that both have an equal say where they roll up.
+    """
     rest = spread(1 - sum(shares.values()), kind)
-    return opinion(kind, {**shares, **rest}, threshold=0.99 if kind == "expert" else FLOOR)
+    said = opinion(kind, {**shares, **rest}, threshold=0.99 if kind == "expert" else FLOOR)
+    return said.model_copy(update={"certainty": 0.5}) if kind == "expert" else said
 
 
 def saying(said: Opinion) -> AskZeroShot:
@@ -158,6 +162,15 @@ def test_unsure_models_roll_up_to(expert: Shares, zero_shot: Shares, expected: t
     answer = settled(unsure("expert", expert), saying(unsure("zero_shot", zero_shot)))
     assert (answer.label, answer.scientific_name, answer.rank, answer.confidence, answer.source.value) == expected
     assert (answer.deferred, answer.low_confidence, answer.degraded) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("certainty", "label"), [(0.0, "Pike"), (0.1, "Pike"), (0.5, None), (0.9, "Tilapia"), (1.0, "Tilapia")]
+)
+def test_the_expert_has_a_say_as_far_as_it_is_certain(certainty: float, label: str | None) -> None:
+    expert = unsure("expert", {TILAPIA: FLOOR + 0.3}).model_copy(update={"certainty": certainty, "threshold": 1.01})
+    zero_shot = unsure("zero_shot", {PIKE: FLOOR + 0.3}).model_copy(update={"certainty": FLOOR - 0.01})
+    assert settled(expert, saying(zero_shot)).label == label
 
 
 @pytest.mark.parametrize("source", ["expert", "zero_shot"])

@@ -102,6 +102,19 @@ def test_of_equally_probable_taxa_the_first_by_name_is_taken() -> None:
         assert told(found) == ("Pike", Rank.SPECIES, 0.5, "zero_shot"), "Esox comes before Oreochromis"
 
 
+def test_weights_say_how_much_each_opinion_counts() -> None:
+    opinions = [said("zero_shot", {PIKE: 0.9}), said("expert", {TILAPIA: 0.9})]
+    for weights, label, confidence in (((0.8, 0.2), "Pike", 0.72), ((0.3, 0.7), "Tilapia", 0.63)):
+        found = roll_up(opinions, floor=0.6, weights=weights)
+        assert found is not None
+        assert (found.taxon.label, found.taxon.confidence) == (label, confidence)
+
+
+def test_each_opinion_needs_a_weight() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        roll_up([said("expert", {PIKE: 0.9})] * 2, floor=0.6, weights=(1.0,))
+
+
 def test_opinions_without_masses_roll_up_to_nothing() -> None:
     empty = said("expert", {TILAPIA: 1.0}).model_copy(update={"masses": ()})
     assert roll_up([empty], floor=0.1) is None
