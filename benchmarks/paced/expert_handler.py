@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fishgate.answer import Probabilities
+from fishgate.expert import Finding
 from fishgate.model_card import Kind, ModelCard, read_card
 from fishgate.preprocessing import Pixels
 from handlers.adaptors import torchserve
@@ -24,12 +24,12 @@ class PacedExpertHandler(ExpertHandler):
         self.card: ModelCard = read_card(torchserve.model_folder(context), kind=Kind.EXPERT)
         return self
 
-    def predict(self, batch: Sequence[Pixels]) -> list[Probabilities]:
+    def examine(self, batch: Sequence[Pixels]) -> list[Finding]:
         """Wait, then be 0.99 sure of a bright picture and 0.30 sure of a dark one."""
         time.sleep(BATCH_SECONDS)
-        return [_probabilities(0.99 if pixels.mean() > 127 else 0.30, len(self.card.taxa)) for pixels in batch]
+        return [_finding(0.99 if pixels.mean() > 127 else 0.30, len(self.card.taxa)) for pixels in batch]
 
 
-def _probabilities(first: float, labels: int) -> Probabilities:
+def _finding(first: float, labels: int) -> Finding:
     rest = (1.0 - first) / (labels - 1)
-    return np.array([first] + [rest] * (labels - 1), dtype=np.float32)
+    return Finding(np.array([first] + [rest] * (labels - 1), dtype=np.float32), first)
