@@ -51,7 +51,7 @@ def test_rest_error_has_its_true_status(demo: TorchServe, model: str) -> None:
 def test_no_route_gives_the_picture_back(demo: TorchServe, route: str) -> None:
     reply = predict(demo, route, SAMPLE, threshold="1")
     assert reply.status_code == 200
-    assert len(reply.content) < 4000
+    assert len(reply.content) < len(SAMPLE) / 4  # candidates and the masses of all ranks, but no picture
     assert isinstance(reply.json(), dict)
     assert SAMPLE[:64] not in reply.content
 
