@@ -101,7 +101,7 @@ class Answer(Record):
     ``deferred``: the gate sent the picture on to zero-shot. ``degraded``: zero-shot was due but
     could not be had, so the expert's answer stands in. ``low_confidence``: do not trust it.
     ``rank`` is wider than a species where the models together are sure of no more: ``label`` is then
-    the name of the genus, family or order, and ``confidence`` the mean of what the models give it.
+    the name of the genus, family or order, and ``confidence`` the weighted mean of what the models give it.
     Where they are not even sure of an order, ``label`` is null and ``confidence`` that of the first
     candidate. ``candidates`` are those of the model that ``source`` names.
     """

@@ -114,7 +114,8 @@ def _write_classes(dataset: Dataset, labels: NDArray[np.int64], sampling: Sampli
 def _write_pack(recipe: ClassifierRecipe, dataset: Dataset, learner: ClassifierLearner, run: RunFolder) -> None:
     """Write the weights, then the card, whose presence says that the training is done."""
     history: list[dict[str, Any]] = json.loads(run.history.read_text())
-    facts = pack.training_facts(recipe, dataset.splits, start=start_facts(recipe.network), history=history)
+    start = start_facts(recipe.network)
+    facts = pack.training_facts(recipe, dataset.splits, start=start, history=history, exposed=dataset.exposed)
     facts["versions"] = json.loads(run.versions.read_text())
     card = ModelCard(
         name="expert",

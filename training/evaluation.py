@@ -1,35 +1,22 @@
-"""What a model is worth: figures from plain arrays, and the run over photographs that yields the arrays.
+"""What a model is worth: how well its certainties order and state what is right, from plain arrays.
 
-Owns the figures of the model card and of the report. It does not choose anything and draws nothing:
+Owns the figures of the gate and of the report. It does not choose anything and draws nothing:
 ``training.calibration`` and ``training.gate_study`` choose, ``training.report`` draws.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from fishgate.answer import Probabilities
-from fishgate.model_card import Gate
-from fishgate.preprocessing import Pixels, Preprocessing
-from training.class_scores import is_among_best
-from training.photos import Photo, read_pixels
-
-Predict = Callable[[Sequence[Pixels]], list[Probabilities]]
-Figures = dict[str, float | int]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Numbers = NDArray[np.floating]
 """Floating-point numbers of any width."""
 
-PICTURES_AT_ONCE = 32
 CALIBRATION_BINS = 15  # as in the paper on temperature scaling, so that errors of calibration can be compared
-_PLACES = 4
 
 
 def auroc(positive_scores: Numbers, negative_scores: Numbers) -> float:
@@ -105,77 +92,3 @@ def expected_calibration_error(confidence: Numbers, is_right: Flags, bins: int =
         raise ValueError("there are no pictures, so there is no error of calibration; at least one is needed")
     parts = reliability_bins(confidence, is_right, bins)
     return float((parts.pictures * np.abs(parts.accuracy - parts.confidence)).sum() / len(confidence))
-
-
-def predict_photos(
-    predict: Predict, photos: Sequence[Photo], folder: Path, preprocessing: Preprocessing
-) -> NDArray[np.float32]:
-    """Open, scale and identify photographs as the server does: shape (photos, labels).
-
-    Raises ValueError if there are none, since no figure can be had from nothing.
-    """
-    if not photos:
-        raise ValueError(
-            "there are no photographs to evaluate; are all sources in the manifest, and all splits filled?"
-        )
-    starts = range(0, len(photos), PICTURES_AT_ONCE)
-    answers: list[Probabilities] = []
-    for start in tqdm(starts, desc="evaluating", unit="batch", mininterval=5):
-        part = photos[start : start + PICTURES_AT_ONCE]
-        answers += predict([read_pixels(photo, folder, preprocessing) for photo in part])
-    return np.stack(answers)
-
-
-def labels_of(photos: Sequence[Photo], index_of: Mapping[str, int]) -> NDArray[np.int64]:
-    """Return the right output of each photograph, by the casefolded name of its subject."""
-    return np.array([index_of[photo.subject.casefold()] for photo in photos], dtype=np.int64)
-
-
-def known_figures(
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    *,
-    threshold: float,
-    certainty: Numbers | None = None,
-) -> Figures:
-    """Return the figures for photographs of which the model has the right label.
-
-    ``certainty`` (N,) is what the gate reads; without it, that is the highest probability.
-    """
-    is_right = probabilities.argmax(axis=1) == labels
-    is_accepted = _read_by_gate(probabilities, certainty) >= threshold
-    return {
-        "photographs": len(labels),
-        "accuracy": _fraction(is_right),
-        "accuracy_top_5": _fraction(is_among_best(probabilities, labels, 5)),
-        "accepted": _fraction(is_accepted),
-        "wrong_among_accepted": _fraction(~is_right[is_accepted]),
-    }
-
-
-def foreign_figures(
-    probabilities: NDArray[np.float32], *, threshold: float, below: str, certainty: Numbers | None = None
-) -> Figures:
-    """Return the figures for photographs that no label fits; ``below`` names what the gate does with them.
-
-    ``certainty`` (N,) is what the gate reads; without it, that is the highest probability.
-    """
-    return {"photographs": len(probabilities), below: _fraction(_read_by_gate(probabilities, certainty) < threshold)}
-
-
-def confirmed(gate: Gate, figures: Figures, *, described: str) -> Gate:
-    """Return the gate with what it did on photographs that it was not chosen on added to its evidence."""
-    added = (
-        f"On {figures['photographs']} {described} it accepts {figures['accepted']:.1%}, and "
-        f"{figures['wrong_among_accepted']:.1%} of those are wrong. Photographs of another origin are wrong more "
-        "often; see metrics."
-    )
-    return gate.model_copy(update={"evidence": f"{gate.evidence} {added}"})
-
-
-def _read_by_gate(probabilities: NDArray[np.float32], certainty: Numbers | None) -> Numbers:
-    return np.asarray(probabilities.max(axis=1)) if certainty is None else certainty
-
-
-def _fraction(flags: NDArray[np.bool_]) -> float:
-    return round(float(flags.mean()), _PLACES) if len(flags) else 0.0

@@ -6,6 +6,7 @@ Owns how both are written. It does not train or measure.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fishgate.model_card import Gate, ModelCard, Weights, sha256_of, write_card
+from training.photos import Photo
 from training.recipe import TrainingRecipe
 from training.splits import Split, Splits
 
@@ -47,15 +49,24 @@ def save_card(card: ModelCard, folder: Path, **changed: Any) -> ModelCard:
 
 
 def training_facts(
-    recipe: TrainingRecipe, splits: Splits, *, start: dict[str, str], history: list[dict[str, Any]]
+    recipe: TrainingRecipe,
+    splits: Splits,
+    *,
+    start: dict[str, str],
+    history: list[dict[str, Any]],
+    exposed: Sequence[Photo] = (),
 ) -> dict[str, Any]:
-    """Return what every card tells of its training: recipe, photographs, splits, start, seed and duration."""
+    """Return what every card tells of its training: recipe, photographs, splits, start, seed and duration.
+
+    ``exposed`` are the photographs of no class that were shown in training.
+    """
     return {
         "recipe": recipe.model_dump(mode="json", exclude_none=True, exclude={"card", "output"}),
         "sources": {
             source: f"{count} photographs in training; {SOURCE_NOTES.get(source, UNKNOWN_RIGHTS)}"
             for source, count in sorted(Counter(photo.source for photo in splits[Split.TRAIN]).items())
         },
+        "outliers_shown": dict(sorted(Counter(photo.source for photo in exposed).items())),
         "photographs": {split.value: len(photos) for split, photos in splits.items()},
         "split": "by near-duplicate groups, which never cross; subjects of under four groups train only",
         "start": start,
