@@ -1,0 +1,55 @@
+"""The HTTP side: the contract of ``POST /v1/identify``, and nothing besides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request, Response
+
+from benchmarks.peers.by_hand.cascade import Cascade
+from fishgate.errors import FishgateError, ImageTooLarge
+from fishgate.images import DEFAULT_LIMITS
+from fishgate.options import options_from_fields
+from fishgate.wire import reply
+
+JSON = "application/json"
+
+
+def make_app() -> FastAPI:
+    """Return the application; the models run while it does."""
+    cascade = Cascade()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        cascade.start()
+        yield
+        await cascade.close()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.post("/v1/identify")
+    async def identify(request: Request) -> Response:
+        try:
+            options = options_from_fields(dict(request.query_params))
+            answer = await cascade.identify(await _picture(request), options)
+        except FishgateError as error:
+            return Response(reply(error), error.status, media_type=JSON)
+        return Response(reply(answer), media_type=JSON)
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        return {"status": "ready"}
+
+    return app
+
+
+async def _picture(request: Request) -> bytes:
+    """Read the body, no more of it than a picture may have."""
+    parts, length = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        length += len(part)
+        if length > DEFAULT_LIMITS.max_bytes:
+            raise ImageTooLarge(f"the picture has more than the {DEFAULT_LIMITS.max_bytes:,} bytes that are allowed")
+    return b"".join(parts)
