@@ -5,7 +5,7 @@ Owns the table of routes and the order of the layers. What the routes do stands 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from fishgate import __version__
 from fishgate.list_folder import ListFolder
@@ -23,6 +24,7 @@ from gateway.http.admission import Admission
 from gateway.http.batch import identify_batch
 from gateway.http.catalogue import CatalogueRoutes
 from gateway.http.documentation import Documentation
+from gateway.http.express import Express, direct
 from gateway.http.health import HealthRoutes
 from gateway.http.identify import identify
 from gateway.http.page import FOLDER, PageFiles
@@ -32,13 +34,15 @@ from gateway.settings import Settings
 from gateway.spans import Spans
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Route = tuple[str, str, Endpoint]
 
 _EXPOSED = ("Retry-After", "Server-Timing", "traceparent", "X-Request-Id")
 _ASKED_HEADERS = ("Authorization", "Content-Type", "traceparent", "X-API-Key", "X-Deadline-Ms", "X-Request-Id")
 
 
-def make_app(service: Service, *, lists: ListFolder, log: AccessLog, spans: Spans) -> FastAPI:
+def make_app(service: Service, *, lists: ListFolder, log: AccessLog, spans: Spans) -> ASGIApp:
     """Return the application. ``lists`` are the species lists that a client may name."""
+    layers = _layers(service, log, spans)
     app = FastAPI(
         title="Fishgate",
         version=__version__,
@@ -46,17 +50,18 @@ def make_app(service: Service, *, lists: ListFolder, log: AccessLog, spans: Span
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_layers(service, log, spans),
+        middleware=layers,
         exception_handlers={HTTPException: _not_there},
     )
     documentation = Documentation(app, service.settings, lists)
-    for path, method, endpoint in _api(service, lists):
+    routes = _api(service, lists)
+    for path, method, endpoint in routes:
         app.add_api_route(path, endpoint, methods=[method], **documentation.of(path))
-    _add_pages(app, documentation)
-    return app
+    _add_undescribed(app, routes, documentation)
+    return Express(app, path="/v1/identify", express=_in_layers(direct(routes[0][2]), layers))
 
 
-def _api(service: Service, lists: ListFolder) -> list[tuple[str, str, Endpoint]]:
+def _api(service: Service, lists: ListFolder) -> list[Route]:
     async def one(request: Request) -> Response:
         return await identify(request, service)
 
@@ -75,8 +80,12 @@ def _api(service: Service, lists: ListFolder) -> list[tuple[str, str, Endpoint]]
     ]
 
 
-def _add_pages(app: FastAPI, documentation: Documentation) -> None:
+def _add_undescribed(app: FastAPI, routes: Sequence[Route], documentation: Documentation) -> None:
+    """Add what is for people, and what only machines ask."""
     files = PageFiles(directory=FOLDER)
+    for path, _, endpoint in routes:
+        if path in ("/livez", "/readyz"):  # some who watch over programs ask with HEAD
+            app.add_route(path, endpoint, methods=["HEAD"], include_in_schema=False)
     app.add_route("/", files.index, methods=["GET"], include_in_schema=False)
     app.mount("/page", files)
     app.add_route("/docs", documentation.page, methods=["GET"], include_in_schema=False)
@@ -91,6 +100,12 @@ def _layers(service: Service, log: AccessLog, spans: Spans) -> list[Middleware]:
         *([_cors(settings)] if settings.cors_origins else []),
         Middleware(Admission, entrance=service.entrance, metrics_open=settings.metrics_open),
     ]
+
+
+def _in_layers(app: ASGIApp, layers: Sequence[Middleware]) -> ASGIApp:
+    for layer, arguments, named in reversed(layers):
+        app = layer(app, *arguments, **named)
+    return app
 
 
 def _cors(settings: Settings) -> Middleware:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
-_random = random.SystemRandom()
+_random = random.Random()  # seeded by the system; ids must differ, but need not be secret
 
 
 @dataclass(frozen=True)

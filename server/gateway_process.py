@@ -45,7 +45,9 @@ def start(settings: Settings) -> psutil.Process:
             start_new_session=True,
         )
     _record(settings).write_text(json.dumps({"pid": started.pid, "fingerprint": _fingerprint(settings)}))
-    return psutil.Process(started.pid)
+    process = psutil.Process(started.pid)
+    started.returncode = 0  # else Popen would complain that it goes on without being waited for
+    return process
 
 
 def wait_until_ready(settings: Settings, process: psutil.Process, *, limit_s: float) -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from fishgate_client.answer import Answer, Candidate, Certificate, ExpertView, ModelVersions
-from fishgate_client.catalogue import Model, Models, Species
+from fishgate_client.catalogue import Model, Models, Species, Taxon
 from fishgate_client.errors import (
     BadReply,
     DamagedImage,
@@ -63,6 +63,7 @@ __all__ = [
     "Result",
     "Retries",
     "Species",
+    "Taxon",
     "TimedOut",
     "TransientError",
     "Unauthorised",

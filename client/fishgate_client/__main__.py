@@ -12,16 +12,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status."""
     options = parse(build_parser("fishgate-identify"), sys.argv[1:] if arguments is None else arguments)
     # Not before: --help and wrong arguments need neither requests nor rich.
-    from fishgate_client.command.running import NOT_STARTED, run
-    from fishgate_client.command.screen import say
-    from fishgate_client.command.server import ServerError, server_from
+    from fishgate_client.command.running import run
+    from fishgate_client.command.server import server_from
 
-    try:
-        server = server_from(options)
-    except ServerError as error:
-        say(str(error))
-        return NOT_STARTED
-    return run(options, server)
+    return run(options, lambda: server_from(options))
 
 
 if __name__ == "__main__":

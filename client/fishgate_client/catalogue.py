@@ -12,16 +12,30 @@ from fishgate_client.fields import needed, objects, part, wanted
 
 
 @dataclass(frozen=True)
+class Taxon:
+    """One thing that can be named. The higher ranks are None where the server does not tell them."""
+
+    label: str
+    scientific_name: str | None = None
+    rank: str | None = None
+    genus: str | None = None
+    family: str | None = None
+    order: str | None = None
+
+
+@dataclass(frozen=True)
 class Model:
     """One model that the server runs; ``card`` is all that the server tells of it, as it came.
 
-    ``threshold`` is the certainty from which it is believed, ``certificate`` what is proved of that.
+    ``threshold`` is the certainty from which it is believed, ``certificate`` what is proved of that, ``labels`` what
+    it can name, where the card tells that.
     """
 
     name: str
     version: str
     threshold: float | None
     certificate: Certificate | None
+    labels: tuple[Taxon, ...]
     card: Mapping[str, Any] = field(repr=False, compare=False, default_factory=dict)
 
 
@@ -35,19 +49,10 @@ class Models:
 
 
 @dataclass(frozen=True)
-class Species:
-    """One taxon that the server can name, and which models know it: ``expert``, ``zero_shot``.
+class Species(Taxon):
+    """One taxon that the server can name, and which models know it: ``expert``, ``zero_shot``."""
 
-    The higher ranks are None where the server does not tell them.
-    """
-
-    label: str
-    scientific_name: str | None
-    rank: str | None
-    models: tuple[str, ...]
-    genus: str | None = None
-    family: str | None = None
-    order: str | None = None
+    models: tuple[str, ...] = ()
 
 
 def models_from(reply: Mapping[str, Any]) -> Models:
@@ -62,7 +67,7 @@ def models_from(reply: Mapping[str, Any]) -> Models:
 
 def species_from(reply: Mapping[str, Any]) -> tuple[Species, ...]:
     """Read ``GET /v1/species``; raise BadReply if it is something else."""
-    return tuple(_species(one) for one in objects(reply, "species"))
+    return tuple(Species(**_taxon(one), models=_texts(one, "models")) for one in objects(reply, "species"))
 
 
 def _model(card: Mapping[str, Any]) -> Model:
@@ -73,16 +78,21 @@ def _model(card: Mapping[str, Any]) -> Model:
         version=needed(card, "version", str),
         threshold=wanted(gate, "threshold", float),
         certificate=None if certificate is None else certificate_from(certificate),
+        labels=_labels(card),
         card=card,
     )
 
 
-def _species(fields: Mapping[str, Any]) -> Species:
-    return Species(
-        label=needed(fields, "label", str),
-        models=_texts(fields, "models"),
-        **{name: wanted(fields, name, str) for name in ("scientific_name", "rank", "genus", "family", "order")},
-    )
+def _labels(card: Mapping[str, Any]) -> tuple[Taxon, ...]:
+    # A card has them by number; a card of another form is no reason not to identify anything.
+    labels = card.get("labels")
+    values = list(labels.values()) if isinstance(labels, dict) else []
+    return tuple(Taxon(**_taxon(one)) for one in values if isinstance(one, dict) and "label" in one)
+
+
+def _taxon(fields: Mapping[str, Any]) -> dict[str, Any]:
+    optional = ("scientific_name", "rank", "genus", "family", "order")
+    return {"label": needed(fields, "label", str), **{name: wanted(fields, name, str) for name in optional}}
 
 
 def _texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:

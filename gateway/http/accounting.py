@@ -30,11 +30,7 @@ ROUTES = frozenset(
 OTHER_ROUTE = "other"
 """Figures name only addresses that exist: a client cannot make new ones."""
 
-_SECURITY = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
-]
+_SECURITY = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 _NO_DOCUMENT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 
 _log = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ Owns the headers that belong to a reply by its kind. Headers that every reply ha
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from starlette.responses import Response
 
@@ -22,7 +23,16 @@ _CLOSING = (ShuttingDown, BadRequest, RequestTimeout, HeadTooLarge)
 class Json(Response):
     """JSON that is bytes already."""
 
-    media_type = "application/json"
+    def __init__(self, body: bytes, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        # Not by Starlette's own way, which would look at everything that a body and a type can be.
+        self.body = body
+        self.status_code = status_code
+        self.background = None
+        self.raw_headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in (headers or {}).items()),
+        ]
 
 
 def error_response(error: FishgateError, headers: dict[str, str] | None = None) -> Response:

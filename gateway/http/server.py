@@ -66,7 +66,10 @@ class HttpServer:
         return await self._draining.finished(self._drain_limit_s)
 
     async def stop(self) -> None:
-        """Close all sockets and end."""
+        """Close all sockets and end; what is still in flight is broken off."""
+        if self._draining.in_flight:
+            for connection in list(self._server.server_state.connections):
+                connection.transport.abort()
         self._server.should_exit = True
         if self._serving is not None:
             await self._serving

@@ -1,4 +1,6 @@
-"""A small real HTTP server in the place of gateway and TorchServe: it answers by what a picture holds, and fails on order.
+"""A small real HTTP server in the place of gateway and TorchServe.
+
+It answers by what a picture holds, and fails on order.
 
 A picture that ends in ``#name`` gets the reply of that name, every other one is a carp. ``StandIn.troubles`` holds what
 happens to the next requests, one after the other.
@@ -123,9 +125,11 @@ class StandIn:
         """Wait while answers are held back."""
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
-        while self.hold_after is not None and self.asked.total() >= self.hold_after:
-            await asyncio.sleep(0.01)
-        self._at_once -= 1
+        try:
+            while self.hold_after is not None and self.asked.total() >= self.hold_after:
+                await asyncio.sleep(0.01)
+        finally:
+            self._at_once -= 1
 
 
 def error(status: int, code: str, message: str) -> tuple[int, dict[str, Any]]:
@@ -179,7 +183,8 @@ def running(**settings: Any) -> Iterator[StandIn]:
     loop = asyncio.new_event_loop()
 
     async def start() -> None:
-        runner = web.AppRunner(_application(stand_in), shutdown_timeout=0.1)
+        # Cancelled, so that nothing more is answered to a client that was killed.
+        runner = web.AppRunner(_application(stand_in), shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -208,8 +213,17 @@ def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
     except asyncio.CancelledError:
         pass
     finally:
-        loop.run_until_complete(asyncio.sleep(0.01))  # connections that were broken off are closed now
+        loop.run_until_complete(_settled())
         loop.close()
+
+
+async def _settled() -> None:
+    """Let connections that are being made or broken off at this moment come to their end."""
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)
+    await asyncio.sleep(0.05)
 
 
 def _application(stand_in: StandIn) -> web.Application:
@@ -271,7 +285,8 @@ class _Answers:
         return web.json_response({"expert": model, "zero_shot": model, "species_lists": ["north"], "newer": 1})
 
     async def species(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response({"species": SPECIES[:1] if request.query.get("list") else SPECIES})
+        species = [{**one, "models": ["expert"]} for one in SPECIES]
+        return web.json_response({"species": species[:1] if request.query.get("list") else species})
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         return web.json_response({"status": "alive"})

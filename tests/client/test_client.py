@@ -175,9 +175,9 @@ def test_a_reply_that_is_none_of_ours_is_told(fishgate: Fishgate, server: StandI
 
 
 def test_nobody_there() -> None:
-    with Fishgate(f"http://127.0.0.1:{closed_port()}", retries=QUICK) as client:
-        with pytest.raises(Unreachable, match="cannot be reached"):
-            client.models()
+    url = f"http://127.0.0.1:{closed_port()}"
+    with Fishgate(url, retries=QUICK) as client, pytest.raises(Unreachable, match="cannot be reached"):
+        client.models()
 
 
 def test_no_reply_in_time(server: StandIn) -> None:
@@ -225,7 +225,7 @@ TORCHSERVE = {
     "full queue": (503, {"code": 503, "type": "ServiceUnavailableException", "message": "busy"}, Overloaded),
     "wrong token": (
         400,
-        {"code": 400, "type": "InvalidKeyException", "message": "Token Authorization failed."},
+        {"code": 400, "type": "InvalidKeyException", "message": "Token wrong"},
         Unauthorised,
     ),
     "bare failure": (500, {"code": 500, "type": "InternalServerException", "message": "x"}, InternalError),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fishgate.answer import Answer, Candidate, ExpertView, ModelVersions, Source
@@ -40,6 +41,8 @@ class FakeEngine:
     most_working: int = 0
     hold: asyncio.Event | None = None
     started: asyncio.Event | None = None
+    also: Callable[[], None] | None = None  # done with each picture
+    told: Catalogue | None = None  # instead of CATALOGUE
 
     async def identify(
         self, picture: bytes, options: Options, *, deadline_s: float, request_id: str, trace: Trace = NO_TRACE
@@ -62,7 +65,7 @@ class FakeEngine:
     async def catalogue(self) -> Catalogue:
         if self.fail is not None:
             raise self.fail
-        return CATALOGUE
+        return self.told or CATALOGUE
 
     async def probe(self, *, only_expert: bool = False) -> None:
         self.probes.append(only_expert)
@@ -72,6 +75,8 @@ class FakeEngine:
     async def _work(self, deadline_s: float) -> None:
         if self.started is not None:
             self.started.set()
+        if self.also is not None:
+            self.also()
         if self.fail is not None:
             raise self.fail
         if self.hold is not None:

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import requests
 
-from gateway.keys import KEY_FILE, add_key
+from gateway.keys import KEY_FILE, Key, add_key
 from tests.gateway.conftest import OpenDoor, drawn
 from tests.gateway.http_door import Door
 from tests.gateway.sockets import connected, form, form_head, lines_of, part, reply_of
@@ -85,7 +85,11 @@ def test_what_is_wrong_before_the_first_picture_has_a_true_status(
 
 
 BROKEN = {
-    "cut off": (form(part('name="data"; filename="a"', drawn(3, 3)))[:-6], "bad_request", "cut off"),
+    "cut off": (
+        part('name="data"; filename="a"', drawn(3, 3)) + part('name="data"; filename="b"', drawn(4, 4))[:-9],
+        "bad_request",
+        "cut off",
+    ),
     "option behind a picture": (
         form(part('name="data"; filename="a"', drawn(3, 3)), part('name="top_k"', b"1")),
         "invalid_option",
@@ -177,15 +181,14 @@ def test_a_client_that_hangs_up_amid_the_upload_frees_all_its_places(opened: Ope
     assert (door.engine.cancelled, door.entrance.places.taken, door.entrance.places.bytes_held) == (1, 0, 0)
 
 
-def test_each_picture_of_a_batch_counts_for_the_rate(opened: OpenDoor) -> None:
+def test_each_picture_of_a_batch_counts_for_the_rate(opened: OpenDoor, monkeypatch: pytest.MonkeyPatch) -> None:
     door = opened(keys_required=True)
     secret = add_key(door.settings.home / KEY_FILE, "boat", rate_per_s=200.0)
+    counted: list[Key | None] = []
+    monkeypatch.setattr(door.entrance.rate_limits, "take", counted.append)
     parts = [("data", ("a", drawn(3, 3)))] * 20
-    headers = {"X-API-Key": secret}
-    reply = requests.post(f"{door.url}{PATH}", files=parts, headers=headers, timeout=30)
-    assert len(told(reply)) == 20
-    bucket = door.entrance.rate_limits._buckets["boat"]
-    assert bucket._tokens < bucket.burst - 10
+    assert len(told(requests.post(f"{door.url}{PATH}", files=parts, headers={"X-API-Key": secret}, timeout=30))) == 20
+    assert [key.name for key in counted if key] == ["boat"] * 20
 
 
 def test_over_its_rate_a_batch_is_slowed_down_and_not_refused(opened: OpenDoor) -> None:

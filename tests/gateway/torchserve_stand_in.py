@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Coroutine, Iterator, Sequence
@@ -82,10 +83,10 @@ class StandIn:
         self.token = token
         self.species_lists = tuple(species_lists)
         self.port = port
-        self.connections = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="torchserve stand-in", daemon=True)
         self._runner: web.AppRunner | None = None
+        self._socket: socket.socket | None = None
 
     @property
     def url(self) -> str:
@@ -132,18 +133,23 @@ class StandIn:
         app.router.add_get("/ping", self._ping)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
-        await site.start()
-        assert site._server is not None
-        self.port = int(site._server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self.port = int(self._socket.getsockname()[1])
+        await web.SockSite(self._runner, self._socket).start()
 
     async def _vanish(self) -> None:
-        if self._runner is not None:
-            for connection in list(self._runner.server.connections if self._runner.server else ()):
-                if connection.transport is not None:
-                    connection.transport.abort()
-            await self._runner.cleanup()
-            self._runner = None
+        runner, self._runner = self._runner, None
+        if runner is None or runner.server is None:
+            return
+        # Nobody is taken in any more; those who just were must be known before the server is closed, for
+        # asyncio loses their sockets otherwise.
+        assert self._socket is not None
+        self._loop.remove_reader(self._socket.fileno())
+        await asyncio.sleep(0.01)
+        for connection in list(runner.server.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await runner.cleanup()
 
     async def _ping(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "Healthy"})

@@ -77,7 +77,7 @@ def _prepared(options: argparse.Namespace, server: Server, results: ResultFile |
     ranking = Ranking(options.rank)
     if found.to_ask:
         models = models or _models(options, server)
-        ranking = _ranking(options, server)
+        ranking = _ranking(options, server, models)
     fishgate = _client(options, server, PATIENCE)
     provenance.begin(
         fishgate.url,
@@ -117,8 +117,9 @@ def _models(options: argparse.Namespace, server: Server) -> Models | None:
         return None
 
 
-def _ranking(options: argparse.Namespace, server: Server) -> Ranking:
-    if options.rank not in _FAR_RANKS or options.torchserve:
+def _ranking(options: argparse.Namespace, server: Server, models: Models | None) -> Ranking:
+    if options.rank not in _FAR_RANKS or models is None:
         return Ranking(options.rank)
+    taxa = [*models.expert.labels, *(models.zero_shot.labels if models.zero_shot else ())]
     with _client(options, server, _AT_THE_START) as fishgate:
-        return ranking_from(options.rank, fishgate.species(options.species_list))
+        return ranking_from(options.rank, [*taxa, *fishgate.species(options.species_list)])

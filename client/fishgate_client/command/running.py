@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 
 from fishgate_client.bulk import ask_all
@@ -25,10 +26,13 @@ from fishgate_client.options import Options
 GOOD, SOME_FAILED, NOT_STARTED, INTERRUPTED = 0, 1, 2, 130
 
 
-def run(options: argparse.Namespace, server: Server) -> int:
+def run(options: argparse.Namespace, find_server: Callable[[], Server]) -> int:
     """Identify what the command line names; return the exit status."""
     _use_utf8()
+    hint = ""
     try:
+        server = find_server()
+        hint = f"; {server.hint}"
         if options.sheet:  # before the work, not after it, if something is missing for it
             import fishgate_client.command.sheet  # noqa: F401
         return _run(prepare(options, server), server)
@@ -36,7 +40,7 @@ def run(options: argparse.Namespace, server: Server) -> int:
         say("interrupted")
         return INTERRUPTED
     except (RecordError, SourceError, ServerError, FishgateError, ModuleNotFoundError) as error:
-        say(f"{error}; {server.hint}" if isinstance(error, Unreachable) else str(error))
+        say(f"{error}{hint}" if isinstance(error, Unreachable) else str(error))
     except OSError as error:
         say(f"{error.filename or 'a file'}: {error.strerror}")
     return NOT_STARTED

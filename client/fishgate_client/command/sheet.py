@@ -28,6 +28,7 @@ from fishgate_client.command.rows import Row
 from fishgate_client.command.summary import Summary
 
 THUMBNAIL_PX = 240
+_MOST_CANDIDATES = 5
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 _UNSURE, _FAILED, _SURE = range(3)
 SECTIONS = ("To be looked at", "Failed", "Sure")
@@ -54,9 +55,8 @@ def write_sheet(path: Path, record: Record, summary: Summary, provenance: Mappin
     sections = list(_sections(record))
     aside = path.with_name(path.name + ".new")
     with aside.open("wb") as file:
-        template.stream(sections=sections, summary=summary, provenance=provenance).dump(
-            file, encoding="utf-8", errors="backslashreplace"
-        )
+        told = template.stream(sections=sections, summary=summary, found=summary.found(), provenance=provenance)
+        told.dump(file, encoding="utf-8", errors="backslashreplace")
     os.replace(aside, path)
 
 
@@ -87,8 +87,9 @@ def _kind(row: Row) -> int:
 
 
 def _card(row: Row) -> Card:
-    candidates = tuple(row.candidates.split("; ")) if row.candidates else ()
-    return Card(row, _thumbnail(path_from(row.path)), candidates[:5])
+    named = (one.rpartition(" ") for one in (row.candidates or "").split("; ") if one)
+    candidates = tuple(f"{name} {float(share):.1%}" for name, _, share in named)
+    return Card(row, _thumbnail(path_from(row.path)), candidates[:_MOST_CANDIDATES])
 
 
 def _thumbnail(path: str) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.gateway.page.stand_in import StandIn, running
-from tests.gateway.page.visit import Visit
+from tests.gateway.page.visit import PATIENCE_MS, Visit
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:
         pytest.skip(f"the page is tested in a real browser, and there is none of {', '.join(CHROMIUM_NAMES)}")
-    expect.set_options(timeout=30_000)
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
@@ -44,7 +44,7 @@ def open_page(browser: Browser, server: StandIn) -> Iterator[Open]:
 
     def opened(**settings: Any) -> Visit:
         context = browser.new_context(**settings)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE_MS)
         visits.append(Visit(context.new_page(), server))
         return visits[-1]
 

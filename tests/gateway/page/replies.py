@@ -55,7 +55,13 @@ def answer(
 ANSWERS: dict[str, Json] = {  # by the first word of the picture's name
     "sure": answer(GOLD_FISH, GOLD_FISH, *OTHERS, source="expert", deferred=False, certainty=0.9641),
     "deferred": answer(GOLD_FISH, GOLD_FISH, *OTHERS),
-    "genus": answer(candidate("Carassius", "Carassius", 0.8123, "genus"), BANGUS, *OTHERS),
+    "genus": answer(
+        candidate("Carassius", "Carassius", 0.8123, "genus"),
+        candidate("Prussian Carp", "Carassius gibelio", 0.4411),
+        candidate("Gold Fish", "Carassius auratus", 0.3712),
+        candidate("Common Carp", "Cyprinus carpio", 0.0911),
+        candidate("Silver Barb", "Barbonymus gonionotus", 0.0416),
+    ),
     "label": answer(candidate("Goby", "Gobiidae", 0.95, "family"), candidate("Goby", "Gobiidae", 0.95, "family")),
     "nameless": answer(None, BANGUS, *OTHERS, low_confidence=True),
     "degraded": answer(GOLD_FISH, GOLD_FISH, *OTHERS, source="expert", low_confidence=True, degraded=True),

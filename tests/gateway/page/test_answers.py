@@ -68,6 +68,7 @@ def test_the_details_tell_the_certificate(visit: Visit) -> None:
     card = visit.card("sure.jpg")
     card.get_by_text("How sure is that?").click()
     promise = "at most 2% of the accepted answers are wrong, with 95% confidence: proved on 569 pictures"
+    expect(card.get_by_text("The expert’s own first guess: Gold Fish (56.4%).")).to_be_visible()
     expect(card.locator("details")).to_contain_text(promise)
     expect(card.locator("details")).to_contain_text("expert demo-2")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.gateway.page.replies import ANSWERS
-from tests.gateway.page.visit import GOLDFISH, Json, Visit
+from tests.gateway.page.replies import ANSWERS, Json
+from tests.gateway.page.visit import GOLDFISH, Visit
 
 FORMULAS = {  # a file's name: how it stands in the CSV
     "=1+1.jpg": "'=1+1.jpg",

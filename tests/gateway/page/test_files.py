@@ -41,12 +41,16 @@ def test_nothing_is_inline() -> None:
 
 
 def test_every_file_is_used() -> None:
-    named = set(re.findall(r'(?:href|src)="page/([\w.]+)"', INDEX))
-    reached, new = set(named), {name for name in named if name.endswith(".js")}
+    reached, new = {"index.html"}, set(re.findall(r'(?:src|stylesheet" href|icon" href)="page/([\w.]+)"', INDEX))
     while new:
-        new = {found for name in new for found in imports_of(PAGE / name)} - reached
         reached |= new
-    assert {path.name for path in FILES} - reached == {"index.html", "types.js"}
+        new = {found for name in new if name.endswith(".js") for found in imports_of(PAGE / name)} - reached
+    assert {path.name for path in FILES} - reached == {"types.js"}
+
+
+def test_every_module_is_fetched_at_once() -> None:
+    named = re.findall(r'<link rel="modulepreload" href="page/(\w+\.js)">', INDEX)
+    assert sorted(named) == sorted({path.name for path in MODULES} - {"main.js", "types.js"})
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

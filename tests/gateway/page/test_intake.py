@@ -100,7 +100,7 @@ def test_a_phone_offers_its_camera(open_page: Open) -> None:
     with visit.page.expect_file_chooser() as chooser:
         visit.button("Take a photograph").tap()
     assert chooser.value.element.get_attribute("capture") == "environment"
-    chooser.value.set_files([file("sure.jpg")])  # type: ignore[list-item]
+    chooser.value.set_files([file("sure.jpg")])
     visit.expect_done(1)
 
 

@@ -142,7 +142,7 @@ def test_the_species_can_be_looked_through(visit: Visit) -> None:
     )
     dialog.get_by_label("Search").fill("CHANOS")
     expect(dialog.get_by_role("listitem")).to_have_text(["Bangus Chanos chanos"])
-    visit.page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Close").click()
     expect(visit.button("Show these species")).to_be_focused()
 
 

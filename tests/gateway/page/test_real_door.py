@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from gateway.keys import add_key
 from tests.gateway.http_door import Door, open_door
 from tests.gateway.page.stand_in import StandIn
-from tests.gateway.page.visit import GOLDFISH, Visit, file
+from tests.gateway.page.visit import GOLDFISH, PATIENCE_MS, Visit, file
 
 Begin = Callable[..., tuple[Visit, Door]]
 
@@ -27,6 +27,7 @@ def begin(browser: Browser, tmp_path: Path) -> Iterator[Begin]:
         running = open_door(tmp_path, **settings)
         door = running.__enter__()
         context = browser.new_context()
+        context.set_default_timeout(PATIENCE_MS)
         visit = Visit(context.new_page(), StandIn(address=door.url))
         ended.append((visit, context, running))
         return visit, door

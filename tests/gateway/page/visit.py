@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, FilePayload, Locator, Page, Request, expect
 
 from tests.conftest import ROOT
 from tests.gateway.page.stand_in import StandIn
@@ -14,10 +13,11 @@ from tests.gateway.page.stand_in import StandIn
 GOLDFISH = (ROOT / "samples" / "drawn_goldfish.jpg").read_bytes()
 STRIPED_FISH = (ROOT / "samples" / "drawn_fish.jpg").read_bytes()
 
-Json = dict[str, Any]
+PATIENCE_MS = 60_000
+"""How long a thing may take that should be quick, on a machine that has much else to do."""
 
 
-def file(name: str, content: bytes = GOLDFISH, *, kind: str = "image/jpeg") -> Json:
+def file(name: str, content: bytes = GOLDFISH, *, kind: str = "image/jpeg") -> FilePayload:
     """A file as the browser's file chooser takes it."""
     return {"name": name, "mimeType": kind, "buffer": content}
 
@@ -44,11 +44,11 @@ class Visit:
         if not request.url.startswith((f"{self.server.address}/", "blob:", "data:")):
             self.faults.append(f"request to {request.url}")
 
-    def choose(self, *files: str | Json) -> None:
+    def choose(self, *files: str | FilePayload) -> None:
         """Press the button and choose files; a name alone stands for a drawn goldfish."""
         with self.page.expect_file_chooser() as chooser:
             self.button("Choose pictures").click()
-        chooser.value.set_files([file(one) if isinstance(one, str) else one for one in files])  # type: ignore[misc]
+        chooser.value.set_files([file(one) if isinstance(one, str) else one for one in files])
 
     def drop(self, *paths: Path) -> None:
         """Drop files or folders of the disk on the middle of the page, as a person drags them there."""
@@ -75,4 +75,4 @@ class Visit:
     def expect_done(self, count: int) -> None:
         """Wait until nothing is on its way, and so many cards stand there."""
         expect(self.page.get_by_role("article")).to_have_count(count)
-        expect(self.page.locator("#progress")).to_be_hidden()
+        expect(self.page.locator("#progress")).to_be_hidden(timeout=PATIENCE_MS + 500 * count)
