@@ -81,16 +81,21 @@ class ExpertHandler:
 
     def _opinion(self, found: Finding, request: wire.Request) -> Opinion:
         card, top_k = self._expert.card, request.options.top_k
-        opinion = opinion_from(found.probabilities, card.taxa, card, top_k=top_k, certainty=found.certainty)
-        self._meter.observe(Metric.EXPERT_CONFIDENCE, opinion.best.confidence)
-        self._meter.observe(Metric.EXPERT_DOUBT, 1.0 - opinion.best.confidence)
-        return opinion
+        return opinion_from(found.probabilities, card.taxa, card, top_k=top_k, certainty=found.certainty)
 
     def _reply(self, row: Row, results: list[Result], *, from_workflow: bool) -> bytes:
-        if from_workflow and row.kind is RowKind.PICTURE and not isinstance(results[0], FishgateError):
-            return wire.reply(self._hand_over(*results[0]))
+        if row.kind is RowKind.PICTURE and not isinstance(results[0], FishgateError):
+            self._measure(results[0][1])
+            if from_workflow:
+                return wire.reply(self._hand_over(*results[0]))
         opinions = [result if isinstance(result, FishgateError) else result[1] for result in results]
         return reply_to(row, opinions, self._describe)
+
+    def _measure(self, opinion: Opinion) -> None:
+        # Not for packets: TorchServe reads each value from a line of our output, which costs more than
+        # the opinion itself; the gateway knows these values anyway.
+        self._meter.observe(Metric.EXPERT_CONFIDENCE, opinion.best.confidence)
+        self._meter.observe(Metric.EXPERT_DOUBT, 1.0 - opinion.best.confidence)
 
     def _describe(self) -> Description:
         names = tuple(species.name for species in self._lists)

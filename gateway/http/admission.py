@@ -13,11 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from fishgate.errors import FishgateError
 from gateway.entrance import Entrance
+from gateway.errors import ShuttingDown
 from gateway.exchange import CURRENT
+from gateway.http.body import discard
 from gateway.http.replies import error_response
 
 API = "/v1/"
 METRICS = "/metrics"
+_REST_LIMIT_S = 5.0
 
 
 class Admission:
@@ -37,6 +40,8 @@ class Admission:
             with self._admitted(scope):
                 await self._app(scope, receive, send)
         except FishgateError as error:
+            if isinstance(error, ShuttingDown):  # which closes: what is still unread then would reset the connection
+                await discard(receive, limit_s=_REST_LIMIT_S)
             exchange = CURRENT.get()
             if exchange is not None and exchange.status:
                 raise  # the reply has begun

@@ -110,8 +110,9 @@ class Batch:
                 work.cancel()
 
     async def _read_form(self, holding: Holding) -> None:
-        self._in_address = query_fields(self._request)
         settings = self._service.settings
+        self._in_address = query_fields(self._request)
+        deadline_s(self._request, settings)  # a wrong one is told before the first picture
         body = Body(self._request, most_bytes=settings.batch_bytes, limit_s=settings.body_limit_s, too_large=_too_large)
         content_type = self._request.headers.get("content-type", "")
         if not is_form(content_type):

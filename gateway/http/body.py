@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from fishgate.errors import FishgateError
 from gateway.errors import RequestTimeout
@@ -78,3 +78,13 @@ class Body:
         # Digits are counted first: int() refuses thousands of them in its own words.
         if text.isascii() and text.isdecimal() and (len(text) > 18 or int(text) > self._most_bytes):
             raise self._too_large(f"{int(text[:18]):,} bytes")
+
+
+async def discard(receive: Receive, *, limit_s: float) -> None:
+    """Read what comes and throw it away, until the body's end or for ``limit_s`` seconds."""
+    try:
+        async with timeout(limit_s):
+            while (await receive()).get("more_body", False):
+                pass
+    except asyncio.TimeoutError:
+        pass

@@ -21,6 +21,7 @@ async def identify(request: Request, service: Service) -> Response:
     exchange = current()
     places = service.entrance.places
     places.check()  # before a body is read that nobody has time for
+    deadline_s(request, service.settings)  # or one with a wrong deadline
     with places.memory() as holding:
         asked = await read_asked(request, service.settings, holding)
         limit_s = deadline_s(request, service.settings)

@@ -146,7 +146,7 @@ _PICTURE: Json = {"type": "string", "format": "binary", "description": f"A {FORM
 
 _LABELS: Json = {
     "type": "array",
-    "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS},
+    "items": {"type": "string", "minLength": 1, "maxLength": MAX_LABEL_CHARACTERS, "format": "printable"},
     "minItems": 1,
     "maxItems": MAX_LABELS,
     "uniqueItems": True,

@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from fishgate.errors import FishgateError
 from fishgate.wire import reply
-from gateway.errors import BadRequest, HeadTooLarge, RequestTimeout, ShuttingDown, Unauthorised, retry_after_s
+from gateway.errors import RequestTimeout, ShuttingDown, Unauthorised, retry_after_s
 from gateway.exchange import CURRENT
 
-_CLOSING = (ShuttingDown, BadRequest, RequestTimeout, HeadTooLarge)
+_CLOSING = (ShuttingDown, RequestTimeout)
 """After these nothing sensible can come on the same connection."""
 
 

@@ -38,9 +38,10 @@ def script(home: Path) -> Script:
     (home / "bin" / "java").chmod(0o755)
     environment = {**os.environ, "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
 
-    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "scripts" / name), *arguments, "--home", str(home)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        given = {**environment, **variables}
+        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 
@@ -59,9 +60,10 @@ def served(home: Path, script: Script) -> Iterator[Path]:
     script("stop")
 
 
-def serve(home: Path, script: Script) -> subprocess.CompletedProcess[str]:
+def serve(home: Path, script: Script, **variables: str) -> subprocess.CompletedProcess[str]:
     port = recall(home).ports.inference if (home / "server.json").exists() else neighbouring_free_ports()
-    return script("serve", "--device", "cpu", "--store", str(home / "store"), "--base-port", str(port))
+    arguments = ("--device", "cpu", "--store", str(home / "store"), "--base-port", str(port))
+    return script("serve", *arguments, **variables)
 
 
 def neighbouring_free_ports() -> int:
@@ -96,11 +98,7 @@ def test_the_gateway_answers_and_a_new_setting_restarts_it_alone(served: Path, s
     url = recall(served).gateway_url
     assert requests.post(f"{url}/v1/identify", data=SAMPLE, timeout=60).json()["label"] == "Gold Fish"
     pid = int((served / "tmp" / ".model_server.pid").read_text())
-    os.environ["FISHGATE_GATEWAY_BATCH_PICTURES"] = "77"
-    try:
-        done = serve(served, script)
-    finally:
-        del os.environ["FISHGATE_GATEWAY_BATCH_PICTURES"]
+    done = serve(served, script, FISHGATE_GATEWAY_BATCH_PICTURES="77")
     assert "starting the gateway" in done.stderr
     assert "starting TorchServe" not in done.stderr
     assert int((served / "tmp" / ".model_server.pid").read_text()) == pid

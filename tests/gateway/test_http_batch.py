@@ -71,6 +71,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
     "no form": ({"data": drawn()}, "bad_request", "multipart/form-data"),
     "no picture": ({"files": {"top_k": (None, "1")}}, "empty_image", "no picture"),
     "unknown option": ({"files": [("k", (None, "1")), ("data", ("a", drawn()))]}, "invalid_option", "'k'"),
+    "wrong deadline": (
+        {"files": {"data": ("a", drawn())}, "headers": {"X-Deadline-Ms": "soon"}},
+        "invalid_option",
+        "X-Deadline-Ms",
+    ),
     "wrong option": ({"files": [("top_k", (None, "99")), ("data", ("a", drawn()))]}, "invalid_option", "1 to 50"),
 }
 

@@ -185,6 +185,27 @@ def test_a_body_of_unknown_length_is_refused_where_it_becomes_too_large(opened: 
     door.until(lambda: door.entrance.places.bytes_held == 0)
 
 
+def test_a_reply_that_comes_before_the_body_is_not_lost_with_the_connection(opened: OpenDoor) -> None:
+    door = opened()
+    body = b"x" * 3_000_000
+    request = head("/v1/identify/batch", "Content-Type: text/plain", f"Content-Length: {len(body)}")
+    with connected(door) as one:
+        for _ in range(5):
+            one.sendall(request + body)
+            status, _, told = reply_of(one)
+            assert (status, code_of(told)) == (400, "bad_request")
+
+
+def test_a_reply_that_closes_is_not_lost_either(opened: OpenDoor) -> None:
+    door = opened()
+    door.call(door.entrance.draining.begin)
+    body = b"x" * 3_000_000
+    for _ in range(5):
+        with connected(door) as one:
+            one.sendall(head(IDENTIFY, f"Content-Length: {len(body)}") + body)
+            assert reply_of(one)[0] == 503
+
+
 def test_what_is_sent_on_after_the_reply_is_not_taken_for_ever(opened: OpenDoor) -> None:
     door = opened(max_picture_bytes=1_000, body_limit_s=0.3)
     with connected(door) as one:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from gateway.http.connections import allow_many_files
 from server.configuration import free_ports
 from tests.conftest import ROOT
 from tests.gateway.conftest import drawn
@@ -129,8 +132,6 @@ def test_what_is_in_flight_is_finished_before_it_ends(start: Start, stand_in: St
 
 
 def test_a_second_signal_does_not_wait(start: Start, stand_in: StandIn) -> None:
-    import socket
-
     gateway = start(TORCHSERVE_URL=stand_in.url)
     gateway.until("/readyz", 200)
     with socket.create_connection(gateway.address, timeout=30) as busy:
@@ -141,6 +142,20 @@ def test_a_second_signal_does_not_wait(start: Start, stand_in: StandIn) -> None:
         gateway.child.send_signal(signal.SIGTERM)
         said = gateway.said()
     assert gateway.child.returncode == 0, said
+
+
+def test_ten_thousand_connections_opened_and_left_do_no_harm(start: Start, stand_in: StandIn) -> None:
+    allow_many_files()
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    gateway = start(TORCHSERVE_URL=stand_in.url)
+    gateway.until("/readyz", 200)
+    with ExitStack() as stack:
+        for _ in range(min(10_000, soft - 1_000)):
+            stack.enter_context(socket.create_connection(gateway.address, timeout=30))
+        for number in range(20):
+            reply = requests.post(f"{gateway.url}/v1/identify", data=drawn(20 + number), timeout=30)
+            assert reply.status_code == 200, reply.text
+    assert requests.get(f"{gateway.url}/readyz", timeout=30).status_code == 200
 
 
 def test_it_comes_up_before_torchserve_and_gets_ready_with_it(start: Start) -> None:
@@ -170,8 +185,6 @@ def test_it_does_not_start_with_wrong_settings(start: Start, variables: dict[str
 
 
 def test_it_does_not_start_on_a_port_that_is_taken(start: Start) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -14,4 +14,12 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
     quieten_decoders()
-    uvicorn.run(make_app(), port=options.port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(
+        make_app(),
+        port=options.port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+    )

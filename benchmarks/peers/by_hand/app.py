@@ -29,9 +29,6 @@ def make_app() -> FastAPI:
         yield
         await cascade.close()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.post("/v1/identify")
     async def identify(request: Request) -> Response:
         try:
             options = options_from_fields(dict(request.query_params))
@@ -40,10 +37,13 @@ def make_app() -> FastAPI:
             return Response(reply(error), error.status, media_type=JSON)
         return Response(reply(answer), media_type=JSON)
 
-    @app.get("/readyz")
-    async def readyz() -> dict[str, str]:
-        return {"status": "ready"}
+    async def readyz(request: Request) -> Response:
+        return Response(b'{"status":"ready"}', media_type=JSON)
 
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    # Plain routes: reading arguments from a signature is half of what FastAPI costs, and there are none.
+    app.add_route("/v1/identify", identify, methods=["POST"])
+    app.add_route("/readyz", readyz)
     return app
 
 

@@ -18,12 +18,11 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.conftest import ROOT
 from tests.gateway.page.replies import ANSWERS, ERRORS, MODELS, species
@@ -132,11 +131,18 @@ def error(code: str, headers: dict[str, str]) -> Response:
     return JSONResponse(body, status, headers)
 
 
-async def _under_policy(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    reply = await call_next(request)
-    reply.headers["Content-Security-Policy"] = POLICY
-    reply.headers["Cache-Control"] = "no-store"
-    return reply
+def under_policy(app: ASGIApp) -> ASGIApp:
+    """The app, each reply of which carries the policy."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"].append((b"content-security-policy", POLICY.encode()))
+            await send(message)
+
+        await app(scope, receive, send_on)
+
+    return call
 
 
 def application(stand_in: StandIn) -> Starlette:
@@ -149,7 +155,6 @@ def application(stand_in: StandIn) -> Starlette:
             Route("/v1/species", stand_in.species),
             Route("/livez", lambda request: JSONResponse({"status": "alive"})),
         ],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_under_policy)],
     )
 
 
@@ -159,7 +164,7 @@ def running() -> Iterator[StandIn]:
     stand_in = StandIn()
     listening = socket.create_server(("127.0.0.1", 0))
     stand_in.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    config = uvicorn.Config(application(stand_in), log_level="warning", ws="none", lifespan="off")
+    config = uvicorn.Config(under_policy(application(stand_in)), log_level="warning", ws="none", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
     thread.start()
