@@ -8,12 +8,16 @@ computed in several passes; while one is computed, the next is prepared.
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fishgate.errors import FishgateError, InternalError
-from fishgate.telemetry import Meter, Metric, Stage, timed
+from fishgate.telemetry import Meter, Metric, Stage
 
 ItemT = TypeVar("ItemT")
 ReadyT = TypeVar("ReadyT")
@@ -39,17 +43,42 @@ def run_batch(
     """
     size = at_once or len(items) or 1
     passes = [items[start : start + size] for start in range(0, len(items), size)]
+    tally = _Tally()
     results: list[ResultT | FishgateError] = []
     coming = _prepared(passes[:1], prepare, executor)
     for number in range(len(passes)):
-        with timed(meter, model, Stage.DECODE):
+        with tally.timing(Stage.DECODE):
             prepared = list(coming)
         coming = _prepared(passes[number + 1 : number + 2], prepare, executor)
-        results += _pass(prepared, compute, meter, model)
-    for result in results:
-        if isinstance(result, FishgateError):
-            meter.count(Metric.ERRORS, model=model, code=result.code)
+        results += _pass(prepared, compute, tally)
+    tally.errors.update(result.code for result in results if isinstance(result, FishgateError))
+    tally.tell(meter, model)
     return results
+
+
+@dataclass
+class _Tally:
+    """What is measured of a batch, told at its end: to tell each pass and picture would cost more than they do."""
+
+    sizes: Counter[int] = field(default_factory=Counter)
+    errors: Counter[str] = field(default_factory=Counter)
+    seconds: dict[Stage, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timing(self, stage: Stage) -> Iterator[None]:
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started_s
+
+    def tell(self, meter: Meter, model: str) -> None:
+        for size, times in self.sizes.items():
+            meter.count(Metric.BATCHES, times, model=model, size=str(size))
+        for code, times in self.errors.items():
+            meter.count(Metric.ERRORS, times, model=model, code=code)
+        for stage, seconds in self.seconds.items():
+            meter.observe(Metric.STAGE_SECONDS, seconds, model=model, stage=stage.value)
 
 
 def _prepared(
@@ -60,23 +89,20 @@ def _prepared(
 
 
 def _pass(
-    prepared: Sequence[ReadyT | FishgateError],
-    compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]],
-    meter: Meter,
-    model: str,
+    prepared: Sequence[ReadyT | FishgateError], compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]], tally: _Tally
 ) -> list[ResultT | FishgateError]:
     good = [ready for ready in prepared if not isinstance(ready, FishgateError)]
-    meter.count(Metric.BATCHES, model=model, size=str(len(good)))
-    computed = iter(_compute(good, compute, meter, model))
+    tally.sizes[len(good)] += 1
+    computed = iter(_compute(good, compute, tally))
     return [ready if isinstance(ready, FishgateError) else next(computed) for ready in prepared]
 
 
 def _compute(
-    good: Sequence[ReadyT], compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]], meter: Meter, model: str
+    good: Sequence[ReadyT], compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]], tally: _Tally
 ) -> list[ResultT | FishgateError]:
     if not good:
         return []
-    with timed(meter, model, Stage.FORWARD):
+    with tally.timing(Stage.FORWARD):
         whole = _guarded(compute, good)
     if not isinstance(whole, FishgateError):
         return list(whole)

@@ -72,14 +72,16 @@ class Asking(Generic[T]):
     def _loads(self, group: Iterable[T]) -> Iterator[list[_Loaded[T]]]:
         """Give the group in parts that are small enough for one request each."""
         load: list[_Loaded[T]] = []
+        size = 0
         for owner in group:
             try:
                 load.append(_Loaded(owner, self._read(owner)))
+                size += len(load[-1].data)
             except FishgateError as error:
                 self._tell(owner, error)
-            if sum(len(one.data) for one in load) >= REQUEST_BYTES:
+            if size >= REQUEST_BYTES:
                 yield load
-                load = []
+                load, size = [], 0
         if load:
             yield load
 

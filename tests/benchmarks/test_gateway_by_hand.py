@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -41,7 +40,7 @@ def checked(number: int) -> int:
 
 
 async def doubled(model: Doubling, numbers: Sequence[int]) -> list[int | BaseException]:
-    batches = Batches("toy", prepare=checked, compute=model.compute, size=8, decoders=ThreadPoolExecutor(2))
+    batches = Batches("toy", prepare=checked, compute=model.compute, size=8)
     batches.start()
     try:
         asking = [asyncio.create_task(batches.ask(number)) for number in numbers]

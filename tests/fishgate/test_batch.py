@@ -148,8 +148,14 @@ def test_while_one_pass_is_computed_the_next_is_prepared(executor: Executor) -> 
     assert run_batch([1, 2], prepare=prepare, compute=compute, at_once=1, **words) == [1, 2]  # type: ignore[arg-type]
 
 
-def test_each_pass_is_measured(executor: Executor) -> None:
+def test_several_passes_are_measured_together(executor: Executor) -> None:
     meter = RecordingMeter()
-    numbers = ["1", "2", "3"]
+    numbers = ["1", "2", "3", "x", "4", "5", "y"]
     run_batch(numbers, prepare=to_number, compute=list, executor=executor, meter=meter, model="expert", at_once=2)
-    assert [labels["size"] for labels in meter.counted(Metric.BATCHES)] == ["2", "1"]
+    assert meter.counts == [
+        (Metric.BATCHES, 2, {"model": "expert", "size": "2"}),
+        (Metric.BATCHES, 1, {"model": "expert", "size": "1"}),
+        (Metric.BATCHES, 1, {"model": "expert", "size": "0"}),
+        (Metric.ERRORS, 2, {"model": "expert", "code": "damaged_image"}),
+    ]
+    assert [labels["stage"] for _, _, labels in meter.values] == ["decode", "forward"]

@@ -130,8 +130,18 @@ def test_a_packet_is_computed_in_passes(kind: str, folder: Path, red_64x48_jpeg:
     worker = start(kind, folder, pictures_at_once=3)
     (reply,) = send(worker, packet.write_packet([PackedPicture(red_64x48_jpeg, {})] * 8))
     assert codes(reply, 8) == ["ok"] * 8
-    sizes = [labels["size"] for _, labels in worker[1].metrics.values("fishgate_batches_total")]
-    assert sizes == ["3", "3", "2"]
+    assert worker[1].metrics.values("fishgate_batches_total") == [
+        (2, {"model": kind, "size": "3"}),
+        (1, {"model": kind, "size": "2"}),
+    ]
+
+
+def test_the_confidence_is_measured_of_single_requests_only(expert_folder: Path, red_64x48_jpeg: bytes) -> None:
+    worker = start("expert", expert_folder)
+    send(worker, packet.write_packet([PackedPicture(red_64x48_jpeg, {})] * 2))
+    assert worker[1].metrics.values("fishgate_expert_confidence") == []
+    send(worker, {"data": red_64x48_jpeg})
+    assert len(worker[1].metrics.values("fishgate_expert_confidence")) == 1
 
 
 def test_a_batch_of_single_requests_stays_one_pass(kind: str, folder: Path, red_64x48_jpeg: bytes) -> None:

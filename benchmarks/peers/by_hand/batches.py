@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
 
 from fishgate.batch import run_batch
 from fishgate.errors import FishgateError
@@ -19,14 +19,13 @@ ResultT = TypeVar("ResultT")
 GATHER_S = 0.002
 """How long a batch that is not full waits for more while the model is busy anyway."""
 
-_RUNNERS = 2  # one batch is decoded while the one before it is computed
+_RUNNERS = 3  # while one batch is computed, the next is decoded and the one before it is answered
 
 
 class Batches(Generic[ItemT, ReadyT, ResultT]):
-    """Computes one batch at a time, in a thread, and gathers the next one meanwhile.
+    """Prepares each batch in a thread, computes one at a time, and gathers the next one meanwhile.
 
-    ``prepare`` may run in several threads at once, ``compute`` never does. To be used inside one
-    running event loop.
+    ``prepare`` may run in several threads at once, ``compute`` never does. To be used inside one running event loop.
     """
 
     def __init__(
@@ -36,9 +35,8 @@ class Batches(Generic[ItemT, ReadyT, ResultT]):
         prepare: Callable[[ItemT], ReadyT],
         compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]],
         size: int,
-        decoders: ThreadPoolExecutor,
     ) -> None:
-        self._model, self._prepare, self._size, self._decoders = model, prepare, size, decoders
+        self._model, self._prepare, self._size = model, prepare, size
         self._turn = threading.Lock()
         self._compute = compute
         self._queue: asyncio.Queue[tuple[ItemT, asyncio.Future[ResultT]]] = asyncio.Queue()
@@ -88,7 +86,7 @@ class Batches(Generic[ItemT, ReadyT, ResultT]):
             items,
             prepare=self._prepare,
             compute=self._in_turn,
-            executor=self._decoders,
+            executor=_SameThread(),
             meter=SilentMeter(),
             model=self._model,
         )
@@ -96,6 +94,13 @@ class Batches(Generic[ItemT, ReadyT, ResultT]):
     def _in_turn(self, ready: Sequence[ReadyT]) -> Sequence[ResultT]:
         with self._turn:
             return self._compute(ready)
+
+
+class _SameThread(Executor):
+    """Works where it is asked to: a batch has its thread, and small pictures are not worth another one each."""
+
+    def map(self, fn: Callable[..., Any], *iterables: Iterable[Any], **options: Any) -> Iterator[Any]:
+        return iter(list(map(fn, *iterables)))
 
 
 def _settle(future: asyncio.Future[ResultT], result: ResultT | FishgateError) -> None:

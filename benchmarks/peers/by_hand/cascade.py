@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from benchmarks.paced.expert_handler import PacedExpertHandler
 from benchmarks.paced.pack import paced_card
@@ -32,7 +30,6 @@ class Cascade:
         # Never initialised as handlers: only what they compute is used, so that both sides pace alike.
         self._expert, self._zero_shot = PacedExpertHandler(), PacedZeroShotHandler()
         self._expert.card, self._zero_shot.card = paced_card(Kind.EXPERT), paced_card(Kind.ZERO_SHOT)
-        self._decoders = ThreadPoolExecutor(os.cpu_count(), "decode")
         self._models = {
             Kind.EXPERT: self._batches(Kind.EXPERT, self._expert_opinions),
             Kind.ZERO_SHOT: self._batches(Kind.ZERO_SHOT, self._zero_shot_opinions),
@@ -47,7 +44,6 @@ class Cascade:
         """Stop working."""
         for batches in self._models.values():
             await batches.close()
-        self._decoders.shutdown()
 
     async def identify(self, picture: bytes, options: Options) -> Answer:
         """Return the answer for one picture; raise FishgateError if there is none."""
@@ -67,7 +63,7 @@ class Cascade:
             picture = open_picture(request.picture, needed_px=preprocessing.needed_px)
             return request.options, to_pixels(picture, preprocessing)
 
-        return Batches(kind.value, prepare=prepare, compute=compute, size=BATCH_SIZE, decoders=self._decoders)
+        return Batches(kind.value, prepare=prepare, compute=compute, size=BATCH_SIZE)
 
     def _expert_opinions(self, ready: Sequence[Ready]) -> list[Opinion]:
         card = self._expert.card

@@ -80,10 +80,10 @@ def json_line(value: dict[str, Any]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
+    if value is True or value is False:
         return "true" if value else "false"
     # A line feed in a message would make two lines of the row.
-    return _CONTROL.sub(" ", value) if isinstance(value, str) else value
+    return value if value is None or not isinstance(value, str) or value.isprintable() else _CONTROL.sub(" ", value)
 
 
 def _value(cell: str, kind: type) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
@@ -83,10 +83,7 @@ class Row:
 
     def values(self) -> tuple[Any, ...]:
         """Return the values in the order of the columns."""
-        return tuple(getattr(self, name) for name in _NAMES)
-
-
-_NAMES = tuple(column.name for column in fields(Row))
+        return tuple(vars(self).values())
 
 
 @dataclass(frozen=True)

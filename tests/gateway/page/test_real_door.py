@@ -67,11 +67,14 @@ def test_options_arrive(begin: Begin) -> None:
     assert door.engine.calls[0].options.top_k == 3
 
 
-def test_a_picture_beyond_the_limit_is_told_as_such(begin: Begin) -> None:
+def test_a_picture_beyond_the_limit_is_told_as_such(begin: Begin, tmp_path: Path) -> None:
     visit, _ = begin()
-    visit.choose(file("large.jpg", GOLDFISH + bytes(26_000_000)), "fish.jpg")
+    (tmp_path / "large.jpg").write_bytes(GOLDFISH + bytes(26_000_000))
+    (tmp_path / "fish.jpg").write_bytes(GOLDFISH)
+    visit.drop(tmp_path / "large.jpg", tmp_path / "fish.jpg")
     visit.expect_done(2)
-    expect(visit.card("large.jpg")).to_contain_text("large")
+    expect(visit.card("large.jpg")).to_contain_text("This picture is too large")
+    expect(visit.card("large.jpg")).to_contain_text("allowed are 25,000,000")
     expect(visit.card("fish.jpg").get_by_role("heading", level=3)).to_have_text("640 by 480")
 
 

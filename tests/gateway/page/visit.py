@@ -32,6 +32,8 @@ class Visit:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
         page.on("request", self._see)
+        # From the beginning: switched on by the first wait for a chooser, it might come too late for a quick key.
+        page.on("filechooser", lambda chooser: None)
         page.goto(server.address)
         expect(page.locator("#models dt").first).to_be_visible()
 
