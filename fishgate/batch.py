@@ -2,7 +2,7 @@
 
 Owns the rule that a bad picture harms only its own request: it is taken out before the forward
 pass, and its error stands at its place in the result. Length and order in = out. A long batch is
-computed in several passes; while one is computed, the next is prepared.
+computed in several passes; while one is computed, the next is prepared and the one before finished.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from fishgate.errors import FishgateError, InternalError
 from fishgate.telemetry import Meter, Metric, Stage
 
 ItemT = TypeVar("ItemT")
 ReadyT = TypeVar("ReadyT")
+FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
 
 _log = logging.getLogger(__name__)
@@ -30,27 +31,29 @@ def run_batch(
     items: Sequence[ItemT],
     *,
     prepare: Callable[[ItemT], ReadyT],
-    compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]],
+    compute: Callable[[Sequence[ReadyT]], Sequence[FoundT]],
+    finish: Callable[[ReadyT, FoundT], ResultT] | None = None,
     executor: Executor,
     meter: Meter,
     model: str,
     at_once: int | None = None,
 ) -> list[ResultT | FishgateError]:
-    """Prepare each item on its own, compute the good ones ``at_once`` at a time, and put all in place.
+    """Prepare each item on its own, compute the good ones ``at_once`` at a time, finish each, and put all in place.
 
-    Without ``at_once`` all are computed in one go. ``prepare`` runs in ``executor``; what it or
-    ``compute`` raises becomes the item's error.
+    Without ``at_once`` all are computed in one go; without ``finish`` what is computed is the result.
+    ``prepare`` and ``finish`` run in ``executor``; what is raised becomes the item's error.
     """
     size = at_once or len(items) or 1
     passes = [items[start : start + size] for start in range(0, len(items), size)]
-    tally = _Tally()
-    results: list[ResultT | FishgateError] = []
+    tally, finishing = _Tally(), []
     coming = _prepared(passes[:1], prepare, executor)
     for number in range(len(passes)):
         with tally.timing(Stage.DECODE):
-            prepared = list(coming)
+            ready = list(coming)
         coming = _prepared(passes[number + 1 : number + 2], prepare, executor)
-        results += _pass(prepared, compute, tally)
+        found = _pass(ready, compute, tally)
+        finishing.append(executor.map(_finisher(finish), [ready], [found]))
+    results: list[ResultT | FishgateError] = [result for finished in finishing for one in finished for result in one]
     tally.errors.update(result.code for result in results if isinstance(result, FishgateError))
     tally.tell(meter, model)
     return results
@@ -89,8 +92,8 @@ def _prepared(
 
 
 def _pass(
-    prepared: Sequence[ReadyT | FishgateError], compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]], tally: _Tally
-) -> list[ResultT | FishgateError]:
+    prepared: Sequence[ReadyT | FishgateError], compute: Callable[[Sequence[ReadyT]], Sequence[FoundT]], tally: _Tally
+) -> list[FoundT | FishgateError]:
     good = [ready for ready in prepared if not isinstance(ready, FishgateError)]
     tally.sizes[len(good)] += 1
     computed = iter(_compute(good, compute, tally))
@@ -98,8 +101,8 @@ def _pass(
 
 
 def _compute(
-    good: Sequence[ReadyT], compute: Callable[[Sequence[ReadyT]], Sequence[ResultT]], tally: _Tally
-) -> list[ResultT | FishgateError]:
+    good: Sequence[ReadyT], compute: Callable[[Sequence[ReadyT]], Sequence[FoundT]], tally: _Tally
+) -> list[FoundT | FishgateError]:
     if not good:
         return []
     with tally.timing(Stage.FORWARD):
@@ -109,6 +112,17 @@ def _compute(
     # One picture may have broken the pass (or filled the memory): each gets a pass of its own.
     singles = [_guarded(compute, [ready]) for ready in good]
     return [single if isinstance(single, FishgateError) else single[0] for single in singles]
+
+
+def _finisher(finish: Callable[[ReadyT, FoundT], ResultT] | None) -> Callable[..., list[ResultT | FishgateError]]:
+    """Return what finishes the items of a pass one after the other: each alone is too little for a thread."""
+
+    def finish_one(ready: ReadyT | FishgateError, found: FoundT | FishgateError) -> ResultT | FishgateError:
+        if isinstance(ready, FishgateError) or isinstance(found, FishgateError):
+            return cast(FishgateError, found)
+        return cast(ResultT, found) if finish is None else _guarded(lambda pair: finish(*pair), (ready, found))
+
+    return lambda ready, found: [finish_one(*pair) for pair in zip(ready, found, strict=True)]
 
 
 def _guarded(function: Callable[[ItemT], ResultT], item: ItemT) -> ResultT | FishgateError:

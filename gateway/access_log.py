@@ -14,11 +14,16 @@ import sys
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 _FLUSH_EVERY_S = 0.25
 _MOST_CHUNKS = 40
 """Chunks that may wait while the disk or the reader of a pipe is stuck; what is beyond is counted, not kept."""
+
+
+MOST_BYTES = 100_000_000
+"""From this size on a file is put aside as ``NAME.1``, in place of the one before: two of them fill no disk."""
 
 
 class AccessLog:
@@ -27,14 +32,16 @@ class AccessLog:
     To be used inside one running event loop; ``close`` writes what is left.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, most_bytes: int = MOST_BYTES) -> None:
         self._is_on = bool(target)
+        self._path = Path(target) if target not in ("", "-") else None
+        self._most_bytes = most_bytes
         self._lines: list[str] = []
         self._lost = 0
         self._flush_later: asyncio.TimerHandle | None = None
         self._chunks: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         if self._is_on:
-            self._file = sys.stdout if target == "-" else open(target, "a", encoding="utf-8")  # noqa: SIM115
+            self._file = self._opened()
             self._writer = threading.Thread(target=self._write, name="access-log", daemon=True)
             self._writer.start()
 
@@ -74,10 +81,21 @@ class AccessLog:
             try:
                 self._file.write("".join(f"{line}\n" for line in lines))
                 self._file.flush()
+                self._put_aside()
             except (OSError, ValueError) as error:  # a full disk, a closed pipe: requests go on
                 os.write(2, f"fishgate: the access log cannot be written: {error}\n".encode())
-        if self._file is not sys.stdout:
+        if self._path is not None:
             self._file.close()
+
+    def _opened(self) -> TextIO:
+        return sys.stdout if self._path is None else self._path.open("a", encoding="utf-8")
+
+    def _put_aside(self) -> None:
+        """Begin a new file if this one is large enough; who follows it sees that it is another."""
+        if self._path is not None and self._path.is_file() and self._path.stat().st_size >= self._most_bytes:
+            self._file.close()
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+            self._file = self._opened()
 
 
 def _now() -> str:

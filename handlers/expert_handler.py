@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from fishgate import device, gate, wire
 from fishgate.answer import Opinion, opinion_from
@@ -23,6 +23,7 @@ from handlers.adaptors import settings, torchserve
 from handlers.adaptors.core_share import CoreShare
 from handlers.adaptors.rows import Fields, Job, Row, RowKind, by_row, error_of, jobs_of, read_row, reply_to
 
+Ready = tuple[wire.Request, Pixels]
 Result = tuple[wire.Request, Opinion] | FishgateError
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class ExpertHandler:
             jobs_of(read),
             prepare=self._prepare,
             compute=self._compute,
+            finish=self._finish,
             executor=self._executor,
             meter=self._meter,
             model="expert",
@@ -69,19 +71,19 @@ class ExpertHandler:
     def _load(self, context: torchserve.Context) -> Expert:
         return load_expert(torchserve.model_folder(context), device.choose_device(torchserve.gpu_id(context)))
 
-    def _prepare(self, job: Job) -> tuple[wire.Request, Pixels]:
+    def _prepare(self, job: Job) -> Ready:
         request = job.request()
         self._lists.picked(request.options)  # an unknown list is refused here already
         preprocessing = self._expert.card.preprocessing
         return request, to_pixels(open_picture(request.picture, needed_px=preprocessing.needed_px), preprocessing)
 
-    def _compute(self, ready: Any) -> list[tuple[wire.Request, Opinion]]:
-        findings = self._expert.examine([pixels for _, pixels in ready])
-        return [(request, self._opinion(found, request)) for (request, _), found in zip(ready, findings, strict=True)]
+    def _compute(self, ready: Sequence[Ready]) -> list[Finding]:
+        return self._expert.examine([pixels for _, pixels in ready])
 
-    def _opinion(self, found: Finding, request: wire.Request) -> Opinion:
-        card, top_k = self._expert.card, request.options.top_k
-        return opinion_from(found.probabilities, card.taxa, card, top_k=top_k, certainty=found.certainty)
+    def _finish(self, ready: Ready, found: Finding) -> tuple[wire.Request, Opinion]:
+        request, card = ready[0], self._expert.card
+        top_k, certainty = request.options.top_k, found.certainty
+        return request, opinion_from(found.probabilities, card.taxa, card, top_k=top_k, certainty=certainty)
 
     def _reply(self, row: Row, results: list[Result], *, from_workflow: bool) -> bytes:
         if row.kind is RowKind.PICTURE and not isinstance(results[0], FishgateError):

@@ -48,6 +48,7 @@ class ZeroShotHandler:
             jobs_of(read),
             prepare=self._prepare,
             compute=self._compute,
+            finish=self._finish,
             executor=self._executor,
             meter=self._meter,
             model="zero_shot",
@@ -80,11 +81,12 @@ class ZeroShotHandler:
         picture = open_picture(request.picture, needed_px=preprocessing.needed_px)
         return request.options, candidates, to_pixels(picture, preprocessing)
 
-    def _compute(self, ready: Sequence[Ready]) -> list[Opinion]:
-        options, candidates, pixels = zip(*ready, strict=True)
-        return list(map(self._opinion, self._zero_shot.predict(pixels, candidates), candidates, options))
+    def _compute(self, ready: Sequence[Ready]) -> list[Probabilities]:
+        _, candidates, pixels = zip(*ready, strict=True)
+        return self._zero_shot.predict(pixels, candidates)
 
-    def _opinion(self, probabilities: Probabilities, candidates: Candidates, options: Options) -> Opinion:
+    def _finish(self, ready: Ready, probabilities: Probabilities) -> Opinion:
+        options, candidates, _ = ready
         return opinion_from(
             probabilities,
             self._zero_shot.taxa_for(candidates),

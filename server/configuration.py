@@ -87,8 +87,13 @@ class Settings:
 
     @property
     def gateway_log(self) -> Path:
-        """What the gateway prints, its access log included."""
+        """What the gateway prints."""
         return self.home / "gateway.log"
+
+    @property
+    def access_log(self) -> Path:
+        """A line of JSON for each request that the gateway answered."""
+        return self.home / "access.log"
 
     @property
     def gateway_url(self) -> str:

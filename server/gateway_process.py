@@ -112,7 +112,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "TORCHSERVE_KEY_FILE": settings.key_file,
         "SPECIES_LISTS": settings.lists,
     }
-    return {**os.environ, **{f"{PREFIX}{name}": str(value) for name, value in own.items()}}
+    log = {f"{PREFIX}ACCESS_LOG": str(settings.access_log)}  # unless somebody wants it elsewhere
+    return {**log, **os.environ, **{f"{PREFIX}{name}": str(value) for name, value in own.items()}}
 
 
 def _is_ours(process: psutil.Process, settings: Settings) -> bool:

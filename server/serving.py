@@ -6,6 +6,7 @@ Owns the order of the steps and what is left alone because it is right already.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -132,7 +133,7 @@ def stay(settings: Settings, processes: Sequence[psutil.Process]) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
-    for log in (settings.log, settings.gateway_log):
+    for log in (settings.log, settings.gateway_log, settings.access_log):
         threading.Thread(target=_follow, args=(log,), daemon=True).start()
     ended: list[psutil.Process] = []
     while not ended:
@@ -160,11 +161,15 @@ def say(text: str) -> None:
 
 def _follow(log: Path) -> None:
     """Print what is added to the log: in a container it belongs on the standard output."""
-    with log.open(errors="replace") as file:
-        file.seek(0, 2)
-        while True:
-            line = file.readline()
-            if line:
-                print(line, end="", flush=True)
-            else:
-                time.sleep(0.5)
+    log.touch()
+    file = log.open(errors="replace")
+    file.seek(0, os.SEEK_END)
+    while True:
+        line = file.readline()
+        if line:
+            print(line, end="", flush=True)
+        elif log.exists() and not os.path.samestat(log.stat(), os.fstat(file.fileno())):
+            file.close()  # it was put aside, and another one begun
+            file = log.open(errors="replace")
+        else:
+            time.sleep(0.5)

@@ -27,6 +27,9 @@ ROUTES = frozenset(
     {"/", "/docs", "/openapi.json", "/livez", "/readyz", "/metrics"}
     | {"/v1/identify", "/v1/identify/batch", "/v1/models", "/v1/species"}
 )
+_MOST_PATH = 200
+"""Characters of a path that the log shows."""
+
 OTHER_ROUTE = "other"
 """Figures name only addresses that exist: a client cannot make new ones."""
 
@@ -95,7 +98,7 @@ class Accounting:
         return Exchange(
             door="http",
             method=method,
-            path=path,
+            path=path[:_MOST_PATH],
             route=route,
             request_id=request_id(headers.get(b"x-request-id", b"").decode("latin-1")),
             trace=self._spans.begin(f"{method} {route}", parent),

@@ -43,6 +43,12 @@ class PageFiles(StaticFiles):
         """Return the page itself."""
         return await self.get_response("index.html", request.scope)
 
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file; raises HTTPException for what is not there, and for other methods than these two."""
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
+        return await super().get_response(path, scope)
+
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:

@@ -126,11 +126,12 @@ def test_stages_of_both_models_are_timed(gateway: str) -> None:
 def test_nothing_of_a_request_stands_in_the_log(gateway: str, demo: TorchServe) -> None:
     options = {"labels": '["Secretfish", "Northern pike"]'}
     requests.post(f"{gateway}{IDENTIFY}", data=SAMPLE, params=options, headers={"X-Request-Id": "logged"}, timeout=60)
-    while not (lines := [one for one in demo.settings.gateway_log.read_text().splitlines() if '"logged"' in one]):
+    log = demo.settings.access_log
+    while not (lines := [one for one in log.read_text().splitlines() if '"logged"' in one]):
         pass
     line = json.loads(lines[0])
     assert (line["status"], line["path"], line["source"]) == (200, IDENTIFY, "zero_shot")
-    assert "Secretfish" not in demo.settings.gateway_log.read_text()
+    assert "Secretfish" not in log.read_text() + demo.settings.gateway_log.read_text()
 
 
 def test_the_gateway_leaves_torchserve_alone_when_it_is_stopped(gateway: str, demo: TorchServe) -> None:

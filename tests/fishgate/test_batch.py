@@ -159,3 +159,39 @@ def test_several_passes_are_measured_together(executor: Executor) -> None:
         (Metric.ERRORS, 2, {"model": "expert", "code": "damaged_image"}),
     ]
     assert [labels["stage"] for _, _, labels in meter.values] == ["decode", "forward"]
+
+
+def test_each_item_is_finished_on_its_own(executor: Executor) -> None:
+    def finish(number: int, found: str) -> str:
+        if number == 2:
+            raise ZeroDivisionError
+        return f"{number} is {found}"
+
+    results = run_batch(
+        ["1", "x", "2", "3"],
+        prepare=to_number,
+        compute=lambda numbers: [f"<{number}>" for number in numbers],
+        finish=finish,
+        executor=executor,
+        meter=SilentMeter(),
+        model="expert",
+        at_once=2,
+    )
+    assert [results[0], results[3]] == ["1 is <1>", "3 is <3>"]
+    assert [type(result) for result in results[1:3]] == [DamagedImage, InternalError]
+
+
+def test_while_one_pass_is_computed_the_one_before_is_finished(executor: Executor) -> None:
+    finished = threading.Event()
+
+    def finish(number: int, found: int) -> int:
+        finished.set()
+        return found
+
+    def compute(numbers: Sequence[int]) -> Sequence[int]:
+        assert numbers != [2] or finished.wait(30), "the first was not finished meanwhile"
+        return numbers
+
+    words = {"executor": executor, "meter": SilentMeter(), "model": "expert"}
+    found = run_batch([1, 2], prepare=int, compute=compute, finish=finish, at_once=1, **words)  # type: ignore[arg-type]
+    assert found == [1, 2]

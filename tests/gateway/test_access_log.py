@@ -38,6 +38,25 @@ def test_a_log_is_gone_on_with_and_not_written_anew(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 6
 
 
+def test_a_large_file_is_put_aside_and_none_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+
+    async def work() -> None:
+        log = AccessLog(str(path), most_bytes=1_000)
+        for number in range(30):
+            log.line({"number": number})
+            log._flush()
+            while log._chunks.qsize():
+                await asyncio.sleep(0.001)
+        log.close()
+
+    asyncio.run(work())
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["access.log", "access.log.1"]
+    lines = [json.loads(line)["number"] for name in ("access.log.1", "access.log") for line in (tmp_path / name).open()]
+    assert lines == list(range(lines[0], 30))
+    assert (tmp_path / "access.log.1").stat().st_size < 1_200
+
+
 def test_a_line_break_cannot_be_smuggled_in(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
 

@@ -13,7 +13,7 @@ import pytest
 from fishgate.errors import SettingError
 from gateway.http.accounting import ROUTES
 from gateway.http.examples import FOLDER, SHOWN, read_examples
-from gateway.http.openapi import BatchLine
+from gateway.http.openapi_replies import BatchLine
 from tests.conftest import ROOT
 from tests.gateway.conftest import OpenDoor
 from tests.gateway.http_door import Door

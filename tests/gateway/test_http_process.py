@@ -158,6 +158,36 @@ def test_ten_thousand_connections_opened_and_left_do_no_harm(start: Start, stand
     assert requests.get(f"{gateway.url}/readyz", timeout=30).status_code == 200
 
 
+def test_torchserve_may_go_and_come_back_under_load(start: Start, stand_in: StandIn) -> None:
+    gateway = start(TORCHSERVE_URL=stand_in.url)
+    gateway.until("/readyz", 200)
+    is_over = threading.Event()
+    replies: list[requests.Response] = []
+
+    def ask(first: int) -> None:
+        for number in range(first, 100_000, 6):
+            if is_over.is_set():
+                return
+            picture = drawn(20 + number % 100, 20 + number // 100)
+            headers = {"X-Deadline-Ms": "2000"}
+            replies.append(requests.post(f"{gateway.url}/v1/identify", data=picture, headers=headers, timeout=30))
+
+    asking = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in asking:
+        thread.start()
+    stand_in.vanish()
+    gateway.until("/readyz", 503)
+    stand_in.listen()
+    gateway.until("/readyz", 200)
+    is_over.set()
+    for thread in asking:
+        thread.join(30)
+    codes = {reply.json().get("error", {}).get("code") for reply in replies}
+    assert None in codes  # some were answered
+    assert codes <= {None, "overloaded", "timed_out"}
+    assert requests.post(f"{gateway.url}/v1/identify", data=drawn(), timeout=30).status_code == 200
+
+
 def test_it_comes_up_before_torchserve_and_gets_ready_with_it(start: Start) -> None:
     port = free_ports().inference
     gateway = start(TORCHSERVE_URL=f"http://127.0.0.1:{port}")

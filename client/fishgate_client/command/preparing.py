@@ -45,12 +45,12 @@ class Job:
         return left(self.sources, self.results.record) if self.results else self.sources
 
 
-def prepare(options: argparse.Namespace, server: Server) -> Job:
+def prepare(options: argparse.Namespace, server: Server, sources: Sources) -> Job:
     """Return the run, its beginning noted; raise RecordError, SourceError, FishgateError or OSError if it cannot be."""
     models = _models(options, server) if options.again else None  # before anything is put aside
     results = ResultFile(options.out, begins_anew=options.again) if options.out or options.sheet else None
     try:
-        return _prepared(options, server, results, models)
+        return _prepared(options, server, sources, results, models)
     except BaseException:
         if results:
             results.abandon()
@@ -69,9 +69,14 @@ def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _prepared(options: argparse.Namespace, server: Server, results: ResultFile | None, models: Models | None) -> Job:
+def _prepared(
+    options: argparse.Namespace,
+    server: Server,
+    sources: Sources,
+    results: ResultFile | None,
+    models: Models | None,
+) -> Job:
     provenance = Provenance(results.provenance if results else None, settings_of(options))
-    sources = Sources(tuple(options.pictures), tuple(options.list), options.null)
     found = plan(sources, results.record, provenance) if results else Plan(to_ask=sum(1 for _ in sources))
     _tell_what_was_found(sources, found)
     ranking = Ranking(options.rank)

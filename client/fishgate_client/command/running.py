@@ -17,7 +17,7 @@ from fishgate_client.command.record import RecordError
 from fishgate_client.command.rows import row_of
 from fishgate_client.command.screen import say, show_summary, tell_failures
 from fishgate_client.command.server import Server, ServerError
-from fishgate_client.command.sources import PictureFile, SourceError
+from fishgate_client.command.sources import PictureFile, SourceError, Sources
 from fishgate_client.command.summary import Summary
 from fishgate_client.command.watch import Stopped, Watch
 from fishgate_client.errors import FishgateError, Unreachable
@@ -35,7 +35,8 @@ def run(options: argparse.Namespace, find_server: Callable[[], Server]) -> int:
         hint = f"; {server.hint}"
         if options.sheet:  # before the work, not after it, if something is missing for it
             import fishgate_client.command.sheet  # noqa: F401
-        return _run(prepare(options, server), server)
+        with closing(Sources(tuple(options.pictures), tuple(options.list), options.null)) as sources:
+            return _run(prepare(options, server, sources), server)
     except KeyboardInterrupt:
         say("interrupted")
         return INTERRUPTED

@@ -79,6 +79,11 @@ class Sources:
             except OSError as error:
                 raise SourceError(f"the list {path} cannot be read: {error.strerror}") from error
 
+    def close(self) -> None:
+        """Forget what came on standard input."""
+        if self._input is not None:
+            self._input.close()
+
     def _expanded(self, name: str) -> Iterator[PictureFile]:
         if os.path.lexists(name) or not glob.has_magic(name):
             yield from self._one(name)
@@ -107,7 +112,7 @@ class Sources:
     def _standard_input(self) -> BinaryIO:
         """Return what came on standard input, to its end, in a file that can be read again."""
         if self._input is None:
-            self._input = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
+            self._input = tempfile.TemporaryFile()  # noqa: SIM115 - ``close`` closes it
             shutil.copyfileobj(sys.stdin.buffer, self._input)
         self._input.seek(0)
         return self._input
