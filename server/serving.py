@@ -45,6 +45,8 @@ SAMPLE = ROOT / "samples" / "drawn_goldfish.jpg"
 def serve(options: argparse.Namespace) -> int:
     """Bring the server up; return the exit status."""
     settings = settings_from(options)
+    if options.foreground:
+        _stop_all_when_told(settings)
     try:
         processes, answer = bring_up(settings, limit_s=options.wait)
     except (BuildError, StartError, ManagementError) as error:
@@ -124,15 +126,7 @@ def _bring_up_gateway(settings: Settings, *, limit_s: float) -> psutil.Process:
 
 
 def stay(settings: Settings, processes: Sequence[psutil.Process]) -> int:
-    """Wait until one of the processes ends or this one is told to; stop the others and return the exit status."""
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        say("stopping")
-        stop_all(settings)
-        sys.exit(0)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
+    """Wait until one of the processes ends; stop the others and return the exit status."""
     for log in (settings.log, settings.gateway_log, settings.access_log):
         threading.Thread(target=_follow, args=(log,), daemon=True).start()
     ended: list[psutil.Process] = []
@@ -141,6 +135,18 @@ def stay(settings: Settings, processes: Sequence[psutil.Process]) -> int:
     say(f"{'TorchServe' if processes[0] in ended else 'the gateway'} has ended by itself")
     stop_all(settings)
     return 1
+
+
+def _stop_all_when_told(settings: Settings) -> None:
+    """End with status 0 and leave nothing behind on SIGTERM and SIGINT, from now on: a start may be stopped too."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        say("stopping")
+        stop_all(settings)
+        sys.exit(0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
 
 
 def present_device(wanted: str) -> str:
