@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -26,12 +27,13 @@ class Kill:
 
 
 class Killer:
-    """Kills every ``every_s`` seconds while its context lasts; 0 kills nobody."""
+    """Kills every ``every_s`` seconds while its context lasts, of ``models`` in turn; 0 kills nobody."""
 
-    def __init__(self, torchserve: TorchServe, *, every_s: float) -> None:
+    def __init__(self, torchserve: TorchServe, *, every_s: float, models: Sequence[str] = MODELS) -> None:
         self.kills: list[Kill] = []
         self.failure: MeasurementError | None = None
         self._torchserve = torchserve
+        self._models = models
         self._every_s = every_s
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
@@ -51,13 +53,13 @@ class Killer:
     def by_model(self) -> dict[str, int]:
         """Return how many workers of each model were killed."""
         counted = Counter(kill.model for kill in self.kills)
-        return {model: counted[model] for model in MODELS}
+        return {model: counted[model] for model in self._models}
 
     def _run(self) -> None:
         turn = 0
         while not self._is_over.wait(self._every_s):
             try:
-                self._kill(MODELS[turn % len(MODELS)])
+                self._kill(self._models[turn % len(self._models)])
             except (ManagementError, MeasurementError) as error:
                 self.failure = MeasurementError(f"the killer could not go on: {error}")
                 return

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -16,6 +18,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from fishgate.errors import DamagedImage, EmptyImage, FishgateError, ImageTooLarge, UnsupportedImage
+from fishgate.frames import has_more_frames
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
 """Pillow's names of the accepted formats; every other decoder stays closed to hostile bytes."""
@@ -43,11 +46,13 @@ class ImageLimits:
     """How large a picture may be.
 
     120 megapixels lets the largest telephone cameras in (108 MP) and bounds what one picture can
-    take of a worker's memory to about 1 GB while it is decoded.
+    take of a worker's memory to about 1 GB while it is decoded. Only ``check_picture`` counts frames: the
+    first is all that is ever decoded, but an animation of more is no photograph.
     """
 
     max_bytes: int = 25_000_000
     max_pixels: int = 120_000_000
+    max_frames: int = 1_000
 
 
 DEFAULT_LIMITS = ImageLimits()
@@ -60,13 +65,33 @@ def open_picture(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS, needed_px
     back already reduced, never below twice that. Raises EmptyImage, UnsupportedImage,
     DamagedImage or ImageTooLarge, and nothing else.
     """
-    if not data:
-        raise EmptyImage(f"the picture is empty (0 bytes); send {FORMATS_TEXT}")
-    if len(data) > limits.max_bytes:
-        allowed = f"allowed are {limits.max_bytes:,}"
-        raise ImageTooLarge(f"the picture has {len(data):,} bytes; {allowed}")
-    try:
+    _check_bytes(data, limits)
+    with _translated():
         return _decoded(data, limits, needed_px)
+
+
+def check_picture(data: bytes, limits: ImageLimits = DEFAULT_LIMITS) -> None:
+    """Refuse what ``open_picture`` would refuse for its header, without decoding it; also too many frames.
+
+    Raises EmptyImage, UnsupportedImage, DamagedImage or ImageTooLarge. What passes can still be damaged
+    further inside.
+    """
+    _check_bytes(data, limits)
+    with _translated(), _opened(data) as image:
+        _check_pixels(image, limits)
+        if has_more_frames(image, data, than=limits.max_frames):
+            raise ImageTooLarge(f"the picture has more than the {limits.max_frames:,} frames that are allowed")
+
+
+def quieten_decoders() -> None:
+    """Stop Pillow's warnings about bombs and odd metadata; our own limits and errors say it better."""
+    warnings.filterwarnings("ignore", module="PIL")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
     except FishgateError:
         raise
     except MemoryError:
@@ -79,17 +104,23 @@ def open_picture(data: bytes, *, limits: ImageLimits = DEFAULT_LIMITS, needed_px
         ) from error
 
 
-def quieten_decoders() -> None:
-    """Stop Pillow's warnings about bombs and odd metadata; our own limits and errors say it better."""
-    warnings.filterwarnings("ignore", module="PIL")
+def _check_bytes(data: bytes, limits: ImageLimits) -> None:
+    if not data:
+        raise EmptyImage(f"the picture is empty (0 bytes); send {FORMATS_TEXT}")
+    if len(data) > limits.max_bytes:
+        raise ImageTooLarge(f"the picture has {len(data):,} bytes; allowed are {limits.max_bytes:,}")
+
+
+def _check_pixels(image: Image.Image, limits: ImageLimits) -> None:
+    width_px, height_px = image.size
+    if width_px * height_px > limits.max_pixels:
+        seen = f"{width_px} × {height_px} pixels"
+        raise ImageTooLarge(f"the picture has {seen}; allowed are {limits.max_pixels:,} in all")
 
 
 def _decoded(data: bytes, limits: ImageLimits, needed_px: int | None) -> Image.Image:
     with _opened(data) as image:
-        width_px, height_px = image.size
-        if width_px * height_px > limits.max_pixels:
-            seen = f"{width_px} × {height_px} pixels"
-            raise ImageTooLarge(f"the picture has {seen}; allowed are {limits.max_pixels:,} in all")
+        _check_pixels(image, limits)
         if needed_px:
             # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size for a fraction of the work.
             image.draft(None, (2 * needed_px, 2 * needed_px))

@@ -6,18 +6,18 @@ Owns what goes into which archive. An archive carries the whole ``fishgate`` pac
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from server.bootstrap import ROOT
+from server.fingerprints import files_in, fingerprint
 
 WORKFLOW = "fish"
 _STAMPS = "built.json"
@@ -112,7 +112,7 @@ def _pack_folder(name: str, pack: str) -> Path:
 
 
 def _build_model(store: Path, source: ModelSource, say: Callable[[str], None]) -> bool:
-    inputs = [source.handler, source.config, *_files(ROOT / "fishgate"), *_files(ROOT / "handlers")]
+    inputs = [source.handler, source.config, *files_in(ROOT / "fishgate"), *files_in(ROOT / "handlers")]
     inputs += _model_files(source)
     return _unless_built(store / f"{source.name}.mar", inputs, lambda: build_model(store, source), say)
 
@@ -124,12 +124,12 @@ def _build_workflow(store: Path, specification: Path, say: Callable[[str], None]
 def _unless_built(archive: Path, inputs: list[Path], make: Callable[[], None], say: Callable[[str], None]) -> bool:
     stamps = archive.parent / _STAMPS
     known = json.loads(stamps.read_text()) if stamps.exists() else {}
-    fingerprint = _fingerprint(inputs)
-    if archive.exists() and known.get(archive.name) == fingerprint:
+    seen = fingerprint(inputs)
+    if archive.exists() and known.get(archive.name) == seen:
         return False
     say(f"building {archive.name}")
     make()
-    stamps.write_text(json.dumps({**known, archive.name: fingerprint}, indent=1))
+    stamps.write_text(json.dumps({**known, archive.name: seen}, indent=1))
     return True
 
 
@@ -145,7 +145,7 @@ def _model_files(source: ModelSource) -> list[Path]:
     """Return the card and the tensors; what else lies in the folder of a pack stays there."""
     if source.model is None:
         return []
-    return [path for path in _files(source.model) if path.name == "model_card.json" or path.suffix == ".safetensors"]
+    return [path for path in files_in(source.model) if path.name == "model_card.json" or path.suffix == ".safetensors"]
 
 
 def _archive(module: str, scratch: Path, *arguments: str) -> None:
@@ -154,20 +154,3 @@ def _archive(module: str, scratch: Path, *arguments: str) -> None:
     done = subprocess.run(command, env={**os.environ, "TMPDIR": str(scratch)}, capture_output=True, text=True)
     if done.returncode:
         raise BuildError(f"the archiver failed: {(done.stderr or done.stdout).strip()[-500:]}")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-
-
-def _fingerprint(paths: list[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        for part in _named_content(path):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def _named_content(path: Path) -> Iterator[bytes]:
-    yield str(path.relative_to(ROOT)).encode() if path.is_relative_to(ROOT) else path.name.encode()
-    yield path.read_bytes()

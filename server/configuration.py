@@ -1,4 +1,4 @@
-"""The settings of one running TorchServe: its home folder, its ports, its configuration files.
+"""The settings of one running Fishgate, TorchServe and the gateway before it: home folder, ports, files.
 
 ``config.properties`` in the repository is the one home of server settings; what is written here
 is that file with places filled in.
@@ -10,7 +10,8 @@ import json
 import shutil
 import socket
 import string
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from server.bootstrap import ROOT
@@ -18,25 +19,42 @@ from server.bootstrap import ROOT
 DEFAULT_HOME = ROOT / ".run"
 DEFAULT_STORE = ROOT / "model_store"
 DEFAULT_LISTS = ROOT / "species_lists"
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The five ports of one TorchServe, all on the loopback address."""
+    """The five ports of one TorchServe, all on the loopback address, and the two of the gateway before it."""
 
     inference: int = 8080
     management: int = 8081
     metrics: int = 8082
     grpc_inference: int = 7070
     grpc_management: int = 7071
+    gateway: int = 8000
+    gateway_grpc: int = 7080
+
+    @property
+    def of_torchserve(self) -> tuple[int, ...]:
+        """TorchServe's ports."""
+        return (self.inference, self.management, self.metrics, self.grpc_inference, self.grpc_management)
+
+    @property
+    def of_gateway(self) -> tuple[int, ...]:
+        """The gateway's ports."""
+        return (self.gateway, self.gateway_grpc)
+
+
+PORT_COUNT = len(fields(Ports))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where one TorchServe lives and listens.
+    """Where one Fishgate lives and listens.
 
     ``home`` holds its logs, keys and temporary files, ``store`` the archives, ``pack`` and
-    ``device`` say what they were built of. ``own_lists`` holds the operator's species lists.
+    ``device`` say what they were built of. ``own_lists`` holds the operator's species lists,
+    ``host`` is the address on which the gateway listens.
     """
 
     home: Path = DEFAULT_HOME
@@ -45,6 +63,7 @@ class Settings:
     pack: str = "demo"
     device: str = "cpu"
     own_lists: Path = DEFAULT_LISTS
+    host: str = LOOPBACK
 
     @property
     def lists(self) -> Path:
@@ -65,6 +84,22 @@ class Settings:
     def log(self) -> Path:
         """What TorchServe prints."""
         return self.home / "torchserve.log"
+
+    @property
+    def gateway_log(self) -> Path:
+        """What the gateway prints."""
+        return self.home / "gateway.log"
+
+    @property
+    def access_log(self) -> Path:
+        """A line of JSON for each request that the gateway answered."""
+        return self.home / "access.log"
+
+    @property
+    def gateway_url(self) -> str:
+        """The address of the gateway: the web page, and below it the API."""
+        host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports.gateway}"
 
     @property
     def url(self) -> str:
@@ -102,6 +137,7 @@ def remember(settings: Settings) -> None:
         "pack": settings.pack,
         "device": settings.device,
         "own_lists": str(settings.own_lists),
+        "host": settings.host,
         "ports": asdict(settings.ports),
     }
     (settings.home / "server.json").write_text(json.dumps(value, indent=1))
@@ -118,28 +154,30 @@ def recall(home: Path = DEFAULT_HOME) -> Settings:
         store=Path(value["store"]),
         pack=value["pack"],
         device=value["device"],
-        own_lists=Path(value.get("own_lists", DEFAULT_LISTS)),  # written by an older version without them
+        # An older version wrote neither of these, nor the gateway's ports.
+        own_lists=Path(value.get("own_lists", DEFAULT_LISTS)),
+        host=value.get("host", LOOPBACK),
         ports=Ports(**value["ports"]),
     )
 
 
 def free_ports() -> Ports:
-    """Return five ports that nobody listens on at this moment."""
-    sockets = [socket.socket() for _ in range(5)]
+    """Return ports that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(PORT_COUNT)]
     for one in sockets:
-        one.bind(("127.0.0.1", 0))
+        one.bind((LOOPBACK, 0))
     numbers = [int(one.getsockname()[1]) for one in sockets]
     for one in sockets:
         one.close()
     return Ports(*numbers)
 
 
-def taken_ports(ports: Ports) -> list[int]:
+def taken_ports(ports: Iterable[int]) -> list[int]:
     """Return the ports that somebody listens on already."""
-    return [port for port in asdict(ports).values() if _is_taken(port)]
+    return [port for port in ports if _is_taken(port)]
 
 
 def _is_taken(port: int) -> bool:
     with socket.socket() as one:
         one.settimeout(1.0)
-        return one.connect_ex(("127.0.0.1", port)) == 0
+        return one.connect_ex((LOOPBACK, port)) == 0

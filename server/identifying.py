@@ -1,55 +1,33 @@
-"""What ``scripts/identify`` does: pictures from disk to the running server, answers to the screen."""
+"""Where ``scripts/identify`` finds the server that ``scripts/serve`` has started.
+
+Owns address and token; what is done with them is the client's, which knows nothing of this folder.
+"""
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from server.configuration import DEFAULT_HOME, recall
 from server.management import ManagementError, TorchServe
-from server.tables import show_answers
 
-AT_ONCE = 8
-
-
-def identify(options: argparse.Namespace) -> int:
-    """Identify the pictures, print answers in the order given, and return the exit status."""
-    server = TorchServe(recall((options.home or DEFAULT_HOME).resolve()))
-    form = form_from(options)
-    answers = []
-    try:
-        with ThreadPoolExecutor(AT_ONCE) as executor:
-            for answer in executor.map(lambda path: _identified(server, path, form), options.pictures):
-                answers.append(answer)
-                if options.json:
-                    print(json.dumps(answer, ensure_ascii=False), flush=True)
-    except ManagementError as error:
-        print(f"fishgate: {error}; start the server with scripts/serve", file=sys.stderr)
-        return 2
-    if not options.json:
-        show_answers([(path.name, answer) for path, answer in zip(options.pictures, answers, strict=True)])
-    return 1 if any("error" in answer for answer in answers) else 0
+HINT = "start the server with scripts/serve"
 
 
-def form_from(options: argparse.Namespace) -> dict[str, str]:
-    """Return the form fields of the options that were given."""
-    given = {
-        "top_k": options.top_k,
-        "threshold": options.threshold,
-        "species_list": options.species_list,
-        "labels": json.dumps(options.labels) if options.labels else None,
-    }
-    return {name: str(value) for name, value in given.items() if value is not None}
+def address(home: Path | None, *, torchserve: bool) -> str:
+    """Return the address of the gateway, or of TorchServe behind it."""
+    settings = recall((home or DEFAULT_HOME).resolve())
+    return settings.url if torchserve else settings.gateway_url
 
 
-def _identified(server: TorchServe, path: Path, form: dict[str, str]) -> dict[str, Any]:
-    try:
-        picture = path.read_bytes()
-    except OSError as error:
-        message = f"{path.name} cannot be read: {error.strerror}"
-        return {"error": {"status": 400, "code": "unreadable_file", "message": message}}
-    return server.identify(picture, form)
+def inference_token(home: Path | None) -> Callable[[], str | None]:
+    """Return what reads TorchServe's token as it is now: it is another one after each start. None without a server."""
+    server = TorchServe(recall((home or DEFAULT_HOME).resolve()))
+
+    def token() -> str | None:
+        try:
+            return server.token("inference")
+        except ManagementError:
+            return None
+
+    return token

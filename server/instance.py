@@ -25,7 +25,7 @@ class StartError(Exception):
 
 def start(settings: Settings) -> psutil.Process:
     """Start TorchServe's Java process and return it; it goes on when the caller ends."""
-    taken = taken_ports(settings.ports)
+    taken = taken_ports(settings.ports.of_torchserve)
     if taken:
         raise StartError(f"port {taken[0]} is taken by another program; stop it, or choose others with --base-port")
     config = write_files(settings)

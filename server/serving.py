@@ -6,10 +6,13 @@ Owns the order of the steps and what is left alone because it is right already.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -17,9 +20,20 @@ from typing import NoReturn
 import psutil
 import pynvml
 
+from server import gateway_process
 from server.archives import BuildError, build
 from server.bootstrap import ROOT
-from server.configuration import DEFAULT_HOME, DEFAULT_LISTS, DEFAULT_STORE, Ports, Settings, recall
+from server.configuration import (
+    DEFAULT_HOME,
+    DEFAULT_LISTS,
+    DEFAULT_STORE,
+    LOOPBACK,
+    PORT_COUNT,
+    Ports,
+    Settings,
+    recall,
+    remember,
+)
 from server.instance import StartError, running, start, stop, wait_until_ready
 from server.lists import prepare_lists
 from server.management import ManagementError
@@ -31,8 +45,10 @@ SAMPLE = ROOT / "samples" / "drawn_goldfish.jpg"
 def serve(options: argparse.Namespace) -> int:
     """Bring the server up; return the exit status."""
     settings = settings_from(options)
+    if options.foreground:
+        _stop_all_when_told(settings)
     try:
-        java, answer = bring_up(settings, limit_s=options.wait)
+        processes, answer = bring_up(settings, limit_s=options.wait)
     except (BuildError, StartError, ManagementError) as error:
         say(str(error))
         return 1
@@ -40,7 +56,7 @@ def serve(options: argparse.Namespace) -> int:
     show_addresses(settings)
     if settings.pack == "demo":
         say("this is the small demo pack; scripts/fetch_models gets the full models")
-    return stay(settings, java) if options.foreground else 0
+    return stay(settings, processes) if options.foreground else 0
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
@@ -49,50 +65,88 @@ def settings_from(options: argparse.Namespace) -> Settings:
     return Settings(
         home=(options.home or DEFAULT_HOME).resolve(),
         store=(options.store or DEFAULT_STORE).resolve(),
-        ports=Ports(*range(first, first + 5)) if first else Ports(),
+        ports=Ports(*range(first, first + PORT_COUNT)) if first else Ports(),
         pack=options.packs,
         device=present_device(options.device),
         own_lists=(options.species_lists or DEFAULT_LISTS).resolve(),
+        host=options.listen or LOOPBACK,
     )
 
 
-def bring_up(settings: Settings, *, limit_s: float) -> tuple[psutil.Process, dict[str, object]]:
-    """Build what has changed, start the server unless it runs so already, and identify the sample.
+def bring_up(settings: Settings, *, limit_s: float) -> tuple[list[psutil.Process], dict[str, object]]:
+    """Build what has changed, start TorchServe and the gateway unless they run so already, and identify the sample.
 
-    What was started is stopped again if it does not come up.
+    Returns the processes of both. What was started is stopped again if it does not come up.
     """
     is_built = build(settings.store, pack=settings.pack, device=settings.device, say=say)
     is_changed = prepare_lists(settings, say) or is_built
+    deadline_s = time.monotonic() + limit_s
+    try:
+        java, answer = _bring_up_torchserve(settings, is_changed=is_changed, limit_s=limit_s)
+        gateway = _bring_up_gateway(settings, limit_s=deadline_s - time.monotonic())
+    except BaseException:
+        stop_all(settings)
+        raise
+    remember(settings)
+    return [java, gateway], answer
+
+
+def stop_all(settings: Settings) -> bool:
+    """Stop the gateway, which finishes what it has begun, and then TorchServe; return whether either was running."""
+    was_open = gateway_process.stop(settings)
+    return stop(settings) or was_open
+
+
+def _bring_up_torchserve(
+    settings: Settings, *, is_changed: bool, limit_s: float
+) -> tuple[psutil.Process, dict[str, object]]:
     java = running(settings)
-    if java and (is_changed or recall(settings.home) != settings):
+    # The address of the gateway is nothing to TorchServe.
+    if java and (is_changed or replace(recall(settings.home), host=settings.host) != settings):
         say("something has changed: stopping the running server")
-        stop(settings)
+        stop_all(settings)
         java = None
     if java is None:
         say(f"starting TorchServe with the {settings.pack} pack on the {settings.device}")
         java = start(settings)
-    try:
-        return java, wait_until_ready(settings, java, SAMPLE.read_bytes(), limit_s=limit_s, say=say)
-    except BaseException:
-        stop(settings)
-        raise
+    return java, wait_until_ready(settings, java, SAMPLE.read_bytes(), limit_s=limit_s, say=say)
 
 
-def stay(settings: Settings, java: psutil.Process) -> int:
-    """Wait until the server ends or this process is told to; return the exit status."""
+def _bring_up_gateway(settings: Settings, *, limit_s: float) -> psutil.Process:
+    gateway = gateway_process.running(settings)
+    if gateway and not gateway_process.is_current(settings):
+        say("something has changed: stopping the running gateway")
+        gateway_process.stop(settings)
+        gateway = None
+    if gateway is None:
+        say("starting the gateway")
+        gateway = gateway_process.start(settings)
+    gateway_process.wait_until_ready(settings, gateway, limit_s=limit_s)
+    return gateway
+
+
+def stay(settings: Settings, processes: Sequence[psutil.Process]) -> int:
+    """Wait until one of the processes ends; stop the others and return the exit status."""
+    for log in (settings.log, settings.gateway_log, settings.access_log):
+        threading.Thread(target=_follow, args=(log,), daemon=True).start()
+    ended: list[psutil.Process] = []
+    while not ended:
+        ended, _ = psutil.wait_procs(processes, timeout=1.0)
+    say(f"{'TorchServe' if processes[0] in ended else 'the gateway'} has ended by itself")
+    stop_all(settings)
+    return 1
+
+
+def _stop_all_when_told(settings: Settings) -> None:
+    """End with status 0 and leave nothing behind on SIGTERM and SIGINT, from now on: a start may be stopped too."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         say("stopping")
-        stop(settings)
+        stop_all(settings)
         sys.exit(0)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
-    threading.Thread(target=_follow, args=(settings.log,), daemon=True).start()
-    java.wait()
-    say("TorchServe has ended by itself")
-    stop(settings)
-    return 1
 
 
 def present_device(wanted: str) -> str:
@@ -113,11 +167,15 @@ def say(text: str) -> None:
 
 def _follow(log: Path) -> None:
     """Print what is added to the log: in a container it belongs on the standard output."""
-    with log.open(errors="replace") as file:
-        file.seek(0, 2)
-        while True:
-            line = file.readline()
-            if line:
-                print(line, end="", flush=True)
-            else:
-                time.sleep(0.5)
+    log.touch()
+    file = log.open(errors="replace")
+    file.seek(0, os.SEEK_END)
+    while True:
+        line = file.readline()
+        if line:
+            print(line, end="", flush=True)
+        elif log.exists() and not os.path.samestat(log.stat(), os.fstat(file.fileno())):
+            file.close()  # it was put aside, and another one begun
+            file = log.open(errors="replace")
+        else:
+            time.sleep(0.5)

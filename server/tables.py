@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from server.configuration import Settings
+from server.configuration import LOOPBACK, Settings
 
 
 def show_answers(answers: Sequence[tuple[str, dict[str, Any]]]) -> None:
@@ -37,12 +37,15 @@ def show_workers(model: str, description: dict[str, Any]) -> None:
 
 def show_addresses(settings: Settings) -> None:
     """Print where the server listens and how to use it."""
-    ports = settings.ports
+    ports, gateway = settings.ports, settings.gateway_url
     lines = [
+        f"page        {gateway}   (your pictures, in a browser)",
+        f"API         {gateway}/v1/identify   (gRPC on port {ports.gateway_grpc}; more at {gateway}/docs)",
         f"inference   {settings.url}/wfpredict/fish   (gRPC on port {ports.grpc_inference})",
         f"management  {settings.management_url}   (gRPC on port {ports.grpc_management})",
         f"metrics     {settings.metrics_url}",
         f"tokens      {settings.key_file}",
+        *(["keys        scripts/keys add NAME"] if settings.host != LOOPBACK else []),
         "try         scripts/identify PICTURE…",
     ]
     for line in lines:

@@ -6,13 +6,13 @@ Owns the connection, the token and the translation of HTTP statuses into Fishgat
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 
 import aiohttp
 
 from fishgate.answer import Opinion
 from fishgate.errors import FishgateError, InternalError, Overloaded, ServiceError, TimedOut
+from fishgate.inference_token import InferenceToken
 from fishgate.options import Options, options_to_fields
 from fishgate.wire import opinion_from_json
 
@@ -25,8 +25,7 @@ class InferenceClient:
 
     def __init__(self, base_url: str, key_file: Path | None, *, in_flight: int) -> None:
         self._url = base_url.rstrip("/")
-        self._key_file = key_file
-        self._token: str | None = None
+        self._token = InferenceToken(key_file)
         self._places = asyncio.Semaphore(in_flight)
         self._session: aiohttp.ClientSession | None = None
 
@@ -47,7 +46,7 @@ class InferenceClient:
             except FishgateError as error:
                 if attempt == _TRIES or not isinstance(error, ServiceError):
                     raise
-                self._token = None  # it may have been renewed since
+                self._token.forget()  # it may have been renewed since
         raise AssertionError("unreachable")
 
     async def _ask_once(self, model: str, picture: bytes, options: Options) -> Opinion:
@@ -55,7 +54,7 @@ class InferenceClient:
         form.add_field("data", picture, filename="picture", content_type="application/octet-stream")
         url = f"{self._url}/predictions/{model}"
         try:
-            async with self._connected().post(url, data=form, headers=self._headers()) as response:
+            async with self._connected().post(url, data=form, headers=self._token.headers()) as response:
                 body = await response.read()
         except (aiohttp.ClientError, OSError) as error:
             raise Overloaded(f"{model} cannot be reached ({type(error).__name__})") from error
@@ -70,19 +69,6 @@ class InferenceClient:
                 connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
             )
         return self._session
-
-    def _headers(self) -> dict[str, str]:
-        if self._token is None and self._key_file is not None:
-            self._token = read_token(self._key_file)
-        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
-
-
-def read_token(key_file: Path) -> str:
-    """Return the inference token of TorchServe's key file; raise InternalError if there is none."""
-    try:
-        return str(json.loads(key_file.read_text())["inference"]["key"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InternalError(f"TorchServe's key file cannot be read ({type(error).__name__})") from error
 
 
 def _is_own_error(body: bytes) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 
 from fishgate.errors import SettingError
+from fishgate.packet import MAX_PICTURES
 from fishgate.record import Record, explain
 
 SettingsT = TypeVar("SettingsT", bound="WorkerSettings")
@@ -24,8 +25,16 @@ class WorkerSettings(Record):
     they are at the time, divide that among them."""
 
     least_ms: float = Field(default=5.0, ge=0.0)
-    """The least time before a reply. TorchServe's workflow executor loses a reply that comes
-    before it has written down whom to give it to."""
+    """The least time before a reply to the workflow. TorchServe's workflow executor loses a reply that
+    comes before it has written down whom to give it to."""
+
+
+class ModelSettings(WorkerSettings):
+    """Settings of a worker that looks at pictures."""
+
+    pictures_at_once: int = Field(default=8, ge=1, le=MAX_PICTURES)
+    """How many pictures of packets go through the network in one pass. A batch of single requests
+    always goes in one, for TorchServe's own settings say how large it may be."""
 
 
 class RouterSettings(WorkerSettings):

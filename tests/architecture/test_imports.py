@@ -14,7 +14,10 @@ import pytest
 from tests.conftest import ROOT
 
 ROOMS = ("fishgate", "handlers", "server", "packs", "training", "benchmarks", "gateway", "client", "tests")
-"""All packages of the repository, whether or not they are there yet."""
+"""All rooms of the repository."""
+
+PACKAGES = {*ROOMS, "fishgate_client"} - {"client"}
+"""What the code of the rooms is imported by; ``client`` is a folder that goes on the path."""
 
 MAY_IMPORT = {  # room: the other rooms that it may look into
     "fishgate": set(),
@@ -22,6 +25,8 @@ MAY_IMPORT = {  # room: the other rooms that it may look into
     "server": set(),
     "packs": {"fishgate", "server"},
     "training": {"fishgate"},
+    "gateway": {"fishgate"},
+    "client": {"fishgate_client"},
 }
 
 FISHGATE_LIBRARIES = {"numpy", "PIL", "pydantic", "torch", "torchvision", "timm", "open_clip", "cv2", "safetensors"}
@@ -31,17 +36,29 @@ FORBIDDEN_LIBRARIES = {  # room: third-party libraries that it must not know
     "server": {"torch", "torchvision", "open_clip", "ts", "aiohttp", "numpy", "PIL"},
     "packs": {"ts", "aiohttp"},
     "training": {"ts", "aiohttp", "requests"},
+    "gateway": {"torch", "torchvision", "timm", "open_clip", "cv2", "ts", "requests"},
+    "client": {"torch", "numpy", "pydantic", "fastapi", "starlette", "ts"},
 }
+
+ENGINE = (  # of the gateway, leaves first: what is behind both doors, and knows neither
+    ("trace", "observing", "pause", "breaker", "cache", "probe", "backend"),
+    ("waiting", "catalogue"),
+    ("suspicion", "delivery"),
+    ("gathering",),
+    ("guarded",),
+    ("identifier",),
+)
+ENGINE_LAYER_OF = {module: number for number, layer in enumerate(ENGINE) for module in layer}
 
 LAYERS = (  # of fishgate, leaves first; a module may import from its own layer and those before it
     ("__init__", "errors", "record"),
     ("taxonomy",),
     ("lineages",),
-    ("weights", "gate_card", "denoising"),
+    ("weights", "gate_card", "denoising", "frames", "inference_token"),
     ("images", "preprocessing", "model_card", "options", "answer", "telemetry", "device"),
     ("species_list", "list_folder", "list_embeddings", "text_embeddings"),
     ("networks", "gate_score", "expert", "zero_shot", "gate", "rollup", "wire", "spool", "batch"),
-    ("cascade",),
+    ("cascade", "packet"),
 )
 LAYER_OF = {module: number for number, layer in enumerate(LAYERS) for module in layer}
 
@@ -61,6 +78,9 @@ TORCH_FREE = (
     "rollup",
     "cascade",
     "spool",
+    "frames",
+    "packet",
+    "inference_token",
 )
 
 
@@ -100,7 +120,7 @@ def fishgate_modules() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("room", MAY_IMPORT)
 def test_a_room_looks_only_into_the_rooms_it_may(room: str) -> None:
-    others = set(ROOMS) - {room} - MAY_IMPORT[room]
+    others = PACKAGES - {room} - MAY_IMPORT[room]
     assert {edge for edge in edges(room) if edge[1] in others} == set()
 
 
@@ -146,9 +166,34 @@ def test_no_imports_of_fishgate_run_in_a_circle() -> None:
     assert rest == {}
 
 
-def test_importing_what_reads_requests_loads_no_heavy_library() -> None:
-    lines = [f"import fishgate.{module}" for module in TORCH_FREE]
-    heavy = {"torch", "torchvision", "timm", "open_clip", "cv2", "ts", "aiohttp"}
+def gateway_modules(path: Path) -> set[str]:
+    """The modules and folders of the gateway that one of its files imports."""
+    return {name.split(".")[1] for name in imports_of(path) if name.startswith("gateway.")}
+
+
+@pytest.mark.parametrize("module", ENGINE_LAYER_OF)
+def test_a_module_of_the_engine_imports_only_those_below_it(module: str) -> None:
+    imported = gateway_modules(ROOT / "gateway" / f"{module}.py")
+    assert {name: ENGINE_LAYER_OF.get(name) for name in imported} == {
+        name: layer for name, layer in ENGINE_LAYER_OF.items() if name in imported and layer < ENGINE_LAYER_OF[module]
+    }
+
+
+def test_the_two_doors_do_not_know_each_other() -> None:
+    assert {path.name for path in python_files("gateway/http") if "rpc" in gateway_modules(path)} == set()
+    assert {path.name for path in python_files("gateway/rpc") if "http" in gateway_modules(path)} == set()
+
+
+HEAVY = {"torch", "torchvision", "timm", "open_clip", "cv2", "ts"}
+LIGHT = {  # what is imported, and what must not come with it
+    "what reads requests": ([f"fishgate.{module}" for module in TORCH_FREE], HEAVY | {"aiohttp"}),
+    "the gateway": (["gateway.running"], HEAVY),
+}
+
+
+@pytest.mark.parametrize(("modules", "heavy"), LIGHT.values(), ids=LIGHT)
+def test_importing_loads_no_heavy_library(modules: list[str], heavy: set[str]) -> None:
+    lines = [f"import {module}" for module in modules]
     check = f"import sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-c", "; ".join([*lines, check])],

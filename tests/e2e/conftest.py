@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.paced.pack import build_paced
+from server import gateway_process
 from server.archives import build
 from server.bootstrap import ROOT
 from server.configuration import Settings, free_ports
@@ -37,6 +38,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TorchServe]:
     build(home / "store", pack="demo", device="cpu", say=lambda text: None)
     with running_server(home, home / "store") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(demo: TorchServe) -> Iterator[str]:
+    """The address of a gateway before the server with the demo pack, shared by all tests."""
+    settings = demo.settings
+    process = gateway_process.start(settings)
+    try:
+        gateway_process.wait_until_ready(settings, process, limit_s=240)
+        yield settings.gateway_url
+    finally:
+        gateway_process.stop(settings)
 
 
 @pytest.fixture(scope="session")

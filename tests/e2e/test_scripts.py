@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from server.archives import ModelSource, build_model, build_workflow
 from server.bootstrap import ROOT
-from server.configuration import Settings, free_ports, recall
+from server.configuration import PORT_COUNT, Settings, free_ports, recall
 from server.instance import StartError, start, stop, wait_until_ready
 from tests.e2e.conftest import SAMPLE
 
@@ -37,9 +38,10 @@ def script(home: Path) -> Script:
     (home / "bin" / "java").chmod(0o755)
     environment = {**os.environ, "PATH": f"{home / 'bin'}:{os.environ['PATH']}"}
 
-    def run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(name: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "scripts" / name), *arguments, "--home", str(home)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        given = {**environment, **variables}
+        return subprocess.run(command, env=given, capture_output=True, text=True, timeout=300, check=False)
 
     return run
 
@@ -51,20 +53,23 @@ def served(home: Path, script: Script) -> Iterator[Path]:
     assert done.returncode == 0, done.stderr
     assert "Gold Fish" in done.stdout
     assert "/wfpredict/fish" in done.stdout
+    first_address = done.stdout[done.stdout.index("http://") :].split()[0]
+    assert first_address == recall(home).gateway_url
     assert "building expert.mar" in done.stderr
     yield home
     script("stop")
 
 
-def serve(home: Path, script: Script) -> subprocess.CompletedProcess[str]:
-    port = recall(home).ports.inference if (home / "server.json").exists() else five_free_ports()
-    return script("serve", "--device", "cpu", "--store", str(home / "store"), "--base-port", str(port))
+def serve(home: Path, script: Script, **variables: str) -> subprocess.CompletedProcess[str]:
+    port = recall(home).ports.inference if (home / "server.json").exists() else neighbouring_free_ports()
+    arguments = ("--device", "cpu", "--store", str(home / "store"), "--base-port", str(port))
+    return script("serve", *arguments, **variables)
 
 
-def five_free_ports() -> int:
-    """Return the first of five neighbouring ports that are free."""
-    for first in range(20_000, 60_000, 5):
-        with_sockets = [socket.socket() for _ in range(5)]
+def neighbouring_free_ports() -> int:
+    """Return the first of so many neighbouring ports that are free."""
+    for first in range(20_000, 60_000, PORT_COUNT):
+        with_sockets = [socket.socket() for _ in range(PORT_COUNT)]
         try:
             for offset, one in enumerate(with_sockets):
                 one.bind(("127.0.0.1", first + offset))
@@ -75,16 +80,29 @@ def five_free_ports() -> int:
         finally:
             for one in with_sockets:
                 one.close()
-    raise AssertionError("no five free ports")
+    raise AssertionError("no free ports beside each other")
 
 
 def test_serve_again_changes_nothing(served: Path, script: Script) -> None:
     pid = int((served / "tmp" / ".model_server.pid").read_text())
+    gateway = (served / "gateway.json").read_text()
     done = serve(served, script)
     assert done.returncode == 0, done.stderr
     assert "building" not in done.stderr
     assert "starting" not in done.stderr
     assert int((served / "tmp" / ".model_server.pid").read_text()) == pid
+    assert (served / "gateway.json").read_text() == gateway
+
+
+def test_the_gateway_answers_and_a_new_setting_restarts_it_alone(served: Path, script: Script) -> None:
+    url = recall(served).gateway_url
+    assert requests.post(f"{url}/v1/identify", data=SAMPLE, timeout=60).json()["label"] == "Gold Fish"
+    pid = int((served / "tmp" / ".model_server.pid").read_text())
+    done = serve(served, script, FISHGATE_GATEWAY_BATCH_PICTURES="77")
+    assert "starting the gateway" in done.stderr
+    assert "starting TorchServe" not in done.stderr
+    assert int((served / "tmp" / ".model_server.pid").read_text()) == pid
+    assert requests.post(f"{url}/v1/identify", data=SAMPLE, timeout=60).ok
 
 
 def test_identify_prints_one_json_a_line_in_order(served: Path, script: Script, tmp_path: Path) -> None:
@@ -125,8 +143,9 @@ def test_scale_to_nothing_is_refused(served: Path, script: Script) -> None:
 
 def test_stop_leaves_no_process_behind(served: Path, script: Script) -> None:
     java = psutil.Process(int((served / "tmp" / ".model_server.pid").read_text()))
-    family = [java, *java.children(recursive=True)]
-    assert len(family) >= 4
+    gateway = psutil.Process(json.loads((served / "gateway.json").read_text())["pid"])
+    family = [java, *java.children(recursive=True), gateway]
+    assert len(family) >= 5
     assert "stopped" in script("stop").stdout
     assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in family)
     assert "not running" in script("stop").stdout

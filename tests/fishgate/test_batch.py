@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
@@ -30,7 +31,14 @@ def to_number(text: str) -> int:
     return int(text)
 
 
-def outcome(items: Sequence[str], executor: Executor, passes: Passes, poison: Sequence[int] = ()) -> list[object]:
+def outcome(
+    items: Sequence[str],
+    executor: Executor,
+    passes: Passes,
+    poison: Sequence[int] = (),
+    *,
+    at_once: int | None = None,
+) -> list[object]:
     """Run the items; compute breaks when a poisonous number is in its pass."""
 
     def doubled(numbers: Sequence[int]) -> list[int]:
@@ -40,7 +48,13 @@ def outcome(items: Sequence[str], executor: Executor, passes: Passes, poison: Se
         return [2 * number for number in numbers]
 
     results = run_batch(
-        items, prepare=to_number, compute=doubled, executor=executor, meter=SilentMeter(), model="expert"
+        items,
+        prepare=to_number,
+        compute=doubled,
+        executor=executor,
+        meter=SilentMeter(),
+        model="expert",
+        at_once=at_once,
     )
     return [type(result) if isinstance(result, FishgateError) else result for result in results]
 
@@ -91,3 +105,93 @@ def test_a_batch_is_measured(executor: Executor) -> None:
         (Metric.STAGE_SECONDS, {"model": "expert", "stage": "decode"}),
         (Metric.STAGE_SECONDS, {"model": "expert", "stage": "forward"}),
     ]
+
+
+IN_PASSES = {
+    "several full ones": (["1", "2", "3", "4"], 2, [2, 4, 6, 8], [[1, 2], [3, 4]]),
+    "the last one smaller": (["1", "2", "3"], 2, [2, 4, 6], [[1, 2], [3]]),
+    "a bad one between": (["1", "x", "3", "4"], 2, [2, DamagedImage, 6, 8], [[1], [3, 4]]),
+    "a pass of bad ones": (["1", "2", "x", "", "5"], 2, [2, 4, DamagedImage, InternalError, 10], [[1, 2], [5]]),
+    "fewer than fit": (["1"], 8, [2], [[1]]),
+    "nothing": ([], 8, [], []),
+}
+
+
+@pytest.mark.parametrize(("items", "at_once", "results", "passes"), IN_PASSES.values(), ids=IN_PASSES)
+def test_a_long_batch_is_computed_in_passes(
+    executor: Executor, items: list[str], at_once: int, results: list[object], passes: Passes
+) -> None:
+    seen: Passes = []
+    assert outcome(items, executor, seen, at_once=at_once) == results
+    assert seen == passes
+
+
+def test_a_pass_that_breaks_does_not_touch_the_others(executor: Executor) -> None:
+    seen: Passes = []
+    assert outcome(["1", "2", "3", "4"], executor, seen, poison=[3], at_once=2) == [2, 4, InternalError, 8]
+    assert seen == [[1, 2], [3, 4], [3], [4]]
+
+
+def test_while_one_pass_is_computed_the_next_is_prepared(executor: Executor) -> None:
+    prepared = threading.Event()
+
+    def prepare(number: int) -> int:
+        if number == 2:
+            prepared.set()
+        return number
+
+    def compute(numbers: Sequence[int]) -> Sequence[int]:
+        assert numbers != [1] or prepared.wait(30), "the second was not prepared meanwhile"
+        return numbers
+
+    words = {"executor": executor, "meter": SilentMeter(), "model": "expert"}
+    assert run_batch([1, 2], prepare=prepare, compute=compute, at_once=1, **words) == [1, 2]  # type: ignore[arg-type]
+
+
+def test_several_passes_are_measured_together(executor: Executor) -> None:
+    meter = RecordingMeter()
+    numbers = ["1", "2", "3", "x", "4", "5", "y"]
+    run_batch(numbers, prepare=to_number, compute=list, executor=executor, meter=meter, model="expert", at_once=2)
+    assert meter.counts == [
+        (Metric.BATCHES, 2, {"model": "expert", "size": "2"}),
+        (Metric.BATCHES, 1, {"model": "expert", "size": "1"}),
+        (Metric.BATCHES, 1, {"model": "expert", "size": "0"}),
+        (Metric.ERRORS, 2, {"model": "expert", "code": "damaged_image"}),
+    ]
+    assert [labels["stage"] for _, _, labels in meter.values] == ["decode", "forward"]
+
+
+def test_each_item_is_finished_on_its_own(executor: Executor) -> None:
+    def finish(number: int, found: str) -> str:
+        if number == 2:
+            raise ZeroDivisionError
+        return f"{number} is {found}"
+
+    results = run_batch(
+        ["1", "x", "2", "3"],
+        prepare=to_number,
+        compute=lambda numbers: [f"<{number}>" for number in numbers],
+        finish=finish,
+        executor=executor,
+        meter=SilentMeter(),
+        model="expert",
+        at_once=2,
+    )
+    assert [results[0], results[3]] == ["1 is <1>", "3 is <3>"]
+    assert [type(result) for result in results[1:3]] == [DamagedImage, InternalError]
+
+
+def test_while_one_pass_is_computed_the_one_before_is_finished(executor: Executor) -> None:
+    finished = threading.Event()
+
+    def finish(number: int, found: int) -> int:
+        finished.set()
+        return found
+
+    def compute(numbers: Sequence[int]) -> Sequence[int]:
+        assert numbers != [2] or finished.wait(30), "the first was not finished meanwhile"
+        return numbers
+
+    words = {"executor": executor, "meter": SilentMeter(), "model": "expert"}
+    found = run_batch([1, 2], prepare=int, compute=compute, finish=finish, at_once=1, **words)  # type: ignore[arg-type]
+    assert found == [1, 2]

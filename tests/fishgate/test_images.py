@@ -11,7 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageDraw
 
 from fishgate.errors import DamagedImage, EmptyImage, ImageTooLarge, UnsupportedImage
-from fishgate.images import DEFAULT_LIMITS, FORMATS_TEXT, ImageLimits, open_picture, quieten_decoders
+from fishgate.images import DEFAULT_LIMITS, FORMATS_TEXT, ImageLimits, check_picture, open_picture, quieten_decoders
 from tests.conftest import encoded
 
 RED, GREY, WHITE, BLACK = (255, 0, 0), (128, 128, 128), (255, 255, 255), (0, 0, 0)
@@ -208,3 +208,56 @@ def test_broken_metadata_do_not_lose_the_picture() -> None:
     data = encoded(fish_picture(), "JPEG", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff garbage")
     quieten_decoders()
     assert open_picture(data).size == (64, 48)
+
+
+@pytest.mark.parametrize(("data", "error", "message"), UNREADABLE.values(), ids=UNREADABLE)
+def test_the_check_refuses_what_no_decoder_can_begin_with(data: bytes, error: type[Exception], message: str) -> None:
+    try:
+        check_picture(data)
+    except error as found:
+        assert message in str(found)
+    else:  # a header that can be read, and damage behind it
+        with pytest.raises(error):
+            open_picture(data)
+
+
+@pytest.mark.parametrize(("mode", "colour", "form", "seen"), PLAIN.values(), ids=PLAIN)
+def test_the_check_lets_every_accepted_kind_pass(mode: str, colour: Any, form: str, seen: object) -> None:
+    check_picture(encoded(Image.new(mode, (6, 4), colour), form))
+
+
+CHECKED = {
+    "empty": (b"", ImageLimits(), EmptyImage, "0 bytes"),
+    "bytes": (b"x" * 11, ImageLimits(max_bytes=10), ImageTooLarge, "11 bytes; allowed are 10"),
+}
+
+
+@pytest.mark.parametrize(("data", "limits", "error", "message"), CHECKED.values(), ids=CHECKED)
+def test_the_check_and_the_decoder_refuse_alike(
+    data: bytes, limits: ImageLimits, error: type[Exception], message: str
+) -> None:
+    for look in (lambda: check_picture(data, limits), lambda: open_picture(data, limits=limits)):
+        with pytest.raises(error, match=message):
+            look()
+
+
+def test_the_check_counts_pixels(red_64x48_jpeg: bytes) -> None:
+    check_picture(red_64x48_jpeg, ImageLimits(max_pixels=64 * 48))
+    with pytest.raises(ImageTooLarge, match="64 × 48 pixels; allowed are 3,071 in all"):
+        check_picture(red_64x48_jpeg, ImageLimits(max_pixels=64 * 48 - 1))
+
+
+def test_the_check_counts_frames() -> None:
+    frames = [Image.new("RGB", (6, 4), (number, 0, 0)) for number in range(4)]
+    film = encoded(frames[0], "TIFF", save_all=True, append_images=frames[1:])
+    check_picture(film, ImageLimits(max_frames=4))
+    with pytest.raises(ImageTooLarge, match="more than the 3 frames that are allowed"):
+        check_picture(film, ImageLimits(max_frames=3))
+
+
+def test_the_check_decodes_nothing() -> None:
+    whole = encoded(Image.effect_noise((64, 48), 80), "JPEG")
+    half = whole[: len(whole) * 2 // 3]
+    check_picture(half)
+    with pytest.raises(DamagedImage):
+        open_picture(half)

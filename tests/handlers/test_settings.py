@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from fishgate.errors import SettingError
-from handlers.adaptors.settings import RouterSettings, WorkerSettings, read_settings
+from handlers.adaptors.settings import ModelSettings, RouterSettings, WorkerSettings, read_settings
 from tests.conftest import ROOT
 
 MODEL_CONFIGS = sorted((ROOT / "models").glob("*/model-config.*.yaml"))
@@ -43,9 +43,16 @@ def test_a_wrong_setting_is_refused_with_the_allowed_keys(own: Any, message: str
     assert caught.match(message)
 
 
+@pytest.mark.parametrize("pictures", [0, 65, "many"])
+def test_the_pictures_of_a_pass_are_bounded(pictures: object) -> None:
+    assert read_settings(None, ModelSettings).pictures_at_once == 8
+    with pytest.raises(SettingError, match=r"pictures_at_once: .*; allowed keys: least_ms, pictures_at_once, share"):
+        read_settings({"fishgate": {"pictures_at_once": pictures}}, ModelSettings)
+
+
 @pytest.mark.parametrize("path", MODEL_CONFIGS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_settings_of_the_repository_are_accepted(path: Any) -> None:
-    kind = RouterSettings if path.parent.name == "router" else WorkerSettings
+    kind = RouterSettings if path.parent.name == "router" else ModelSettings
     read_settings(yaml.safe_load(path.read_text()), kind)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from server.configuration import Ports, Settings, free_ports, recall, remember, taken_ports, write_files
 
-PORTS = Ports(18080, 18081, 18082, 17070, 17071)
+PORTS = Ports(18080, 18081, 18082, 17070, 17071, 18000, 17080)
 
 
 @pytest.fixture
@@ -81,7 +81,13 @@ def test_a_request_may_be_larger_than_our_own_limit(written: dict[str, str]) -> 
 
 def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
     settings = Settings(
-        home=tmp_path, store=tmp_path / "store", ports=PORTS, pack="hub", device="gpu", own_lists=tmp_path / "own"
+        home=tmp_path,
+        store=tmp_path / "store",
+        ports=PORTS,
+        pack="hub",
+        device="gpu",
+        own_lists=tmp_path / "own",
+        host="0.0.0.0",
     )
     remember(settings)
     assert recall(tmp_path) == settings
@@ -90,9 +96,12 @@ def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
 def test_what_an_older_version_remembered_is_recalled(tmp_path: Path) -> None:
     remember(Settings(home=tmp_path, ports=PORTS))
     value = json.loads((tmp_path / "server.json").read_text())
-    del value["own_lists"]
+    for newer in ("own_lists", "host"):
+        del value[newer]
+    for newer in ("gateway", "gateway_grpc"):
+        del value["ports"][newer]
     (tmp_path / "server.json").write_text(json.dumps(value))
-    assert recall(tmp_path) == Settings(home=tmp_path, ports=PORTS)
+    assert recall(tmp_path) == Settings(home=tmp_path, ports=replace(PORTS, gateway=8000, gateway_grpc=7080))
 
 
 def test_without_memory_the_defaults_hold(tmp_path: Path) -> None:
@@ -103,18 +112,28 @@ def test_addresses_are_built_of_the_ports(settings: Settings) -> None:
     assert settings.url == "http://127.0.0.1:18080"
     assert settings.management_url == "http://127.0.0.1:18081"
     assert settings.metrics_url == "http://127.0.0.1:18082/metrics"
+    assert settings.gateway_url == "http://127.0.0.1:18000"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("0.0.0.0", "http://127.0.0.1:18000"), ("10.0.0.7", "http://10.0.0.7:18000"), ("::1", "http://[::1]:18000")],
+)
+def test_the_gateway_is_reached_at_an_address_that_leads_somewhere(settings: Settings, host: str, url: str) -> None:
+    assert replace(settings, host=host).gateway_url == url
 
 
 def test_free_ports_are_distinct_and_free() -> None:
     ports = free_ports()
-    assert len(set(asdict(ports).values())) == 5
-    assert taken_ports(ports) == []
+    assert len(set(asdict(ports).values())) == len(ports.of_torchserve) + len(ports.of_gateway) == 7
+    assert taken_ports([*ports.of_torchserve, *ports.of_gateway]) == []
 
 
 def test_a_taken_port_is_found() -> None:
-    ports = asdict(free_ports())
+    ports = free_ports()
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        ports["metrics"] = listening.getsockname()[1]
-        assert taken_ports(Ports(**ports)) == [ports["metrics"]]
+        taken = listening.getsockname()[1]
+        assert taken_ports(replace(ports, metrics=taken).of_torchserve) == [taken]
+        assert taken_ports(replace(ports, metrics=taken).of_gateway) == []

@@ -1,0 +1,1 @@
+"""Other ways to serve the same models, to compare ours with."""

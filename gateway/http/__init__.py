@@ -1,0 +1,1 @@
+"""The HTTP door: requests to bytes and options, answers and errors to replies."""

@@ -1,0 +1,1 @@
+"""The gRPC door: TorchServe's own inference service, answered by the whole cascade."""

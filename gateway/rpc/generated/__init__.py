@@ -1,0 +1,1 @@
+"""Made by ``scripts/write_stubs`` from docs/api/protos; not to be edited."""
