@@ -1,7 +1,7 @@
 """Gathering pictures to packets: fewer, fuller requests to a model.
 
-Owns when a packet is sent and how many are in flight. The queue is here, and not in TorchServe, because
-here deadlines and cancellation are honoured. Why packets: docs/decisions/packets.md.
+Owns when a packet is sent. The queue is here, and not in TorchServe, because here deadlines and cancellation
+are honoured. Why packets: docs/decisions/packets.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from gateway.observing import Observer, SilentObserver
 from gateway.pause import Pause, PauseRule
 from gateway.suspicion import SuspicionRule, still_waiting, suspect
 from gateway.waiting import Asked, WaitingPictures
+from gateway.window import Window, WindowRule
 
 _TICK_S = 0.0005
 """A wait shorter than this is none: timers of event loops may count whole milliseconds."""
@@ -29,17 +30,17 @@ _TICK_S = 0.0005
 class GatherLimits:
     """How packets of one model are made.
 
-    ``packet_bytes`` stays below TorchServe's max_request_size of 30 MB. With few ``packets_in_flight``
-    the queue is here; with too few the worker idles while a reply travels. ``quiet_s`` is how long all
-    others are held back for a suspect that must be in flight alone.
+    ``packet_bytes`` stays below TorchServe's max_request_size of 30 MB. ``pass_pictures`` holds until a
+    worker has told the size of its passes. ``quiet_s`` is how long all others are held back for a suspect
+    that must be in flight alone.
     """
 
-    packet_pictures: int = 16
+    pass_pictures: int = 8
     packet_bytes: int = 20_000_000
-    packets_in_flight: int = 4
     waiting: int = 512
     gather_s: float = 0.002
     quiet_s: float = 1.0
+    window: WindowRule = field(default_factory=WindowRule)
     pause: PauseRule = field(default_factory=PauseRule)
     suspicion: SuspicionRule = field(default_factory=SuspicionRule)
 
@@ -63,14 +64,11 @@ class Gatherer:
         self._observer = observer or SilentObserver()
         self._waiting = WaitingPictures()
         self._in_flight: dict[asyncio.Task[None], list[Asked]] = {}
+        self.window = Window(limits.window, pass_pictures=limits.pass_pictures)
         self._pause = Pause(limits.pause)
         self._next_look: asyncio.Handle | None = None
         self._next_look_s = 0.0
         self._is_closed = False
-
-    def fit(self, *, packet_pictures: int) -> None:
-        """Make packets of at most so many pictures from now on."""
-        self.limits = replace(self.limits, packet_pictures=min(packet_pictures, packet.MAX_PICTURES))
 
     async def ask(self, packed: packet.PackedPicture, *, deadline_s: float) -> Opinion:
         """Return the model's opinion of a picture.
@@ -146,7 +144,7 @@ class Gatherer:
 
     def _next_packet(self, now_s: float) -> list[Asked]:
         """Take out the pictures of the next packet; none if nothing may be sent yet."""
-        if not self._waiting or self._is_quiet() or len(self._in_flight) >= self.limits.packets_in_flight:
+        if not self._waiting or self._is_quiet() or len(self._in_flight) >= self.window.packets:
             return []
         if self._must_wait(self._pause.left_s(now_s)):
             return []
@@ -163,13 +161,13 @@ class Gatherer:
         return [asked]
 
     def _together(self, now_s: float) -> list[Asked]:
-        first, limits = self._waiting.first, self.limits
+        first, pictures = self._waiting.first, self.window.packet_pictures
         if first is None:
             return []
-        could_be_fuller = self._in_flight and self._waiting.sharing < limits.packet_pictures
-        if could_be_fuller and self._must_wait(first.came_s + limits.gather_s - now_s):
+        could_be_fuller = self._in_flight and self._waiting.sharing < pictures
+        if could_be_fuller and self._must_wait(first.came_s + self.limits.gather_s - now_s):
             return []
-        return self._waiting.take(pictures=limits.packet_pictures, size=limits.packet_bytes)
+        return self._waiting.take(pictures=pictures, size=self.limits.packet_bytes)
 
     def _must_wait(self, left_s: float) -> bool:
         """Tell whether it is too early; look again when it is not."""
@@ -197,10 +195,12 @@ class Gatherer:
         self._look()
 
     async def _deliver(self, pictures: list[Asked], *, was_quiet: bool) -> None:
+        sent_s, was_full = time.monotonic(), len(self._in_flight) >= self.window.packets
         error = await deliver(self._backend, self.model, pictures)
         now_s = time.monotonic()
         if error is None:
             self._pause.end()
+            self.window.came_back(now_s - sent_s, was_full=was_full)
         elif isinstance(error, Unavailable):  # the pictures have no part in it, and may go together again
             self._pause.begin(now_s)
             self._put_back(still_waiting(pictures, error))

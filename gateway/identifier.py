@@ -30,11 +30,8 @@ from gateway.trace import NO_TRACE, Trace
 _INLINE_BYTES = 65_536
 """Pictures up to here are checked in the event loop: a thread would cost more than it spares."""
 
-_PASSES_IN_PACKET = {"expert": 2, "zero_shot": 1}
-"""The expert's passes are short: two in a packet halve what packets cost. Zero-shot's are long."""
-
 EXPERT_LIMITS = GatherLimits()
-ZERO_SHOT_LIMITS = GatherLimits(packet_pictures=8, packets_in_flight=2, waiting=256)
+ZERO_SHOT_LIMITS = GatherLimits(waiting=256)
 BREAKER_RULE = BreakerRule()
 
 
@@ -152,5 +149,5 @@ class Identifier:
         self._keeper.saw(answer.models)
 
     def _described(self, model: str, description: Description) -> None:
-        self._gatherers[model].fit(packet_pictures=_PASSES_IN_PACKET[model] * description.pictures_at_once)
+        self._gatherers[model].window.pass_pictures = description.pictures_at_once
         self._cache.version_is(Source(model), description.card.version)

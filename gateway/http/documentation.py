@@ -95,27 +95,39 @@ def _good_reply(operation: dict[str, Any]) -> dict[str, Any]:
 
 def _shown(path: str, operation: dict[str, Any], command: str) -> dict[str, Any]:
     """Return what the page shows of an operation."""
+    is_post = "requestBody" in operation
     return {
         "path": path,
-        "method": "POST" if "requestBody" in operation else "GET",
+        "method": "POST" if is_post else "GET",
         "id": operation["operationId"],
         "summary": operation["summary"],
         "description": operation.get("description", ""),
         "command": command,
-        "parameters": [_parameter(one) for one in operation.get("parameters", [])],
+        "parameters": [_parameter(one, in_form=is_post) for one in operation.get("parameters", [])],
         "replies": [_reply(status, one) for status, one in sorted(operation["responses"].items())],
     }
 
 
-def _parameter(told: dict[str, Any]) -> dict[str, str]:
+def _parameter(told: dict[str, Any], *, in_form: bool) -> dict[str, str]:
     schema = told.get("schema") or told["content"]["application/json"]["schema"]
-    allowed = schema.get("enum") or {name: value for name, value in schema.items() if name not in ("type", "items")}
     return {
         "name": told["name"],
-        "place": {"query": "address or form", "header": "header"}[told["in"]],
+        "place": "header" if told["in"] == "header" else "address or form" if in_form else "address",
         "description": told["description"],
-        "allowed": json.dumps(allowed, ensure_ascii=False).strip("{}[]") if allowed else "",
+        "allowed": _allowed(schema),
     }
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """Say in words what a schema allows; nothing where everything is."""
+    if "enum" in schema:
+        return ", ".join(schema["enum"])
+    if "maxItems" in schema:
+        return f"{schema['minItems']} to {schema['maxItems']} different names"
+    if "maximum" in schema:
+        absent = f", {schema['default']} if absent" if "default" in schema else ""
+        return f"{schema['minimum']} to {schema['maximum']:,}{absent}"
+    return ""
 
 
 def _reply(status: str, told: dict[str, Any]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ FORBIDDEN_LIBRARIES = {  # room: third-party libraries that it must not know
 }
 
 ENGINE = (  # of the gateway, leaves first: what is behind both doors, and knows neither
-    ("trace", "observing", "pause", "breaker", "cache", "probe", "backend"),
+    ("trace", "observing", "pause", "breaker", "cache", "probe", "backend", "window"),
     ("waiting", "catalogue"),
     ("suspicion", "delivery"),
     ("gathering",),

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from fishgate_client.command.parquet import parquet
 
 from tests.client.stand_in import StandIn
 from tests.conftest import ROOT
+
+Command = Callable[..., int]
+"""Runs the command in this process and gives its exit status."""
 
 
 def start(server: StandIn | str, *arguments: object, **settings: Any) -> subprocess.Popen[str]:

@@ -13,68 +13,17 @@ import json
 import re
 import threading
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
+from tests.client.replies import ANSWER, ERRORS, REPLIES, SPECIES, error
+from tests.client.troubles import Trouble
+
 KEY = "let-me-in"
-
-ANSWER: dict[str, Any] = {
-    "label": "Carp",
-    "scientific_name": "Cyprinus carpio",
-    "rank": "species",
-    "confidence": 0.93,
-    "source": "expert",
-    "deferred": False,
-    "low_confidence": False,
-    "degraded": False,
-    "candidates": [
-        {"label": "Carp", "scientific_name": "Cyprinus carpio", "rank": "species", "confidence": 0.93},
-        {"label": "Tench", "scientific_name": "Tinca tinca", "rank": "species", "confidence": 0.04},
-    ],
-    "expert": {
-        "label": "Carp",
-        "confidence": 0.93,
-        "certainty": 0.95,
-        "threshold": 0.9,
-        "certificate": {"risk": 0.02, "confidence": 0.95, "coverage": 0.78, "pictures": 569},
-    },
-    "models": {"expert": "toy-1", "zero_shot": None},
-    "of_a_newer_server": {"anything": 1},
-}
-DEFERRED = {"source": "zero_shot", "deferred": True, "models": {"expert": "toy-1", "zero_shot": "toy-1"}}
-REPLIES: dict[str, dict[str, Any]] = {
-    "tench": {"label": "Tench", "scientific_name": "Tinca tinca", "confidence": 0.6},
-    "genus": {"label": "Barbus", "scientific_name": "Barbus", "rank": "genus", "confidence": 0.8, **DEFERRED},
-    "nothing": {"label": None, "scientific_name": None, "rank": None, "confidence": 0.2, "low_confidence": True},
-    "degraded": {"degraded": True, "deferred": True, "low_confidence": True},
-    "untaxed": {"label": "Sea food", "scientific_name": None, "rank": None},
-}
-ERRORS = {
-    "unsupported": (415, "unsupported_image", "these bytes are no picture"),
-    "damaged": (422, "damaged_image", "the picture is cut off"),
-    "large": (413, "image_too_large", "the picture has too many pixels"),
-    "broken": (500, "internal", "something broke"),
-    "newer": (418, "teapot", "a word of a newer server"),
-}
-
-SPECIES = [
-    {
-        "label": "Carp",
-        "scientific_name": "Cyprinus carpio",
-        "rank": "species",
-        "models": ["expert"],
-        "family": "Cyprinidae",
-    },
-    {"label": "Tench", "scientific_name": "Tinca tinca", "rank": "species", "models": ["expert", "zero_shot"]},
-    {"label": "Barbel", "scientific_name": "Barbus barbus", "rank": "species", "models": [], "family": "Cyprinidae"},
-]
-
-Trouble = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
-"""What happens to a request in place of its answer; returning None, it is answered after all."""
 
 
 @dataclass
@@ -132,50 +81,6 @@ class StandIn:
             self._at_once -= 1
 
 
-def error(status: int, code: str, message: str) -> tuple[int, dict[str, Any]]:
-    """Return an error as the gateway sends it."""
-    return status, {"error": {"status": status, "code": code, "message": message}}
-
-
-def refusing(status: int, code: str, **headers: str) -> Trouble:
-    """Refuse a request as the gateway does."""
-
-    async def trouble(request: web.Request) -> web.StreamResponse:
-        await request.read()
-        return web.json_response(error(status, code, "not now")[1], status=status, headers=headers)
-
-    return trouble
-
-
-def garbage(status: int = 200, text: str = "<html>a proxy</html>") -> Trouble:
-    """Answer like another program."""
-
-    async def trouble(request: web.Request) -> web.StreamResponse:
-        await request.read()
-        return web.Response(text=text, status=status, content_type="text/html")
-
-    return trouble
-
-
-def cut(sent: bytes = b'{"label": "Ca') -> Trouble:
-    """Break the connection in the middle of a reply."""
-
-    async def trouble(request: web.Request) -> web.StreamResponse:
-        await request.read()
-        response = web.StreamResponse(headers={"Content-Length": "5000"})
-        await response.prepare(request)
-        await response.write(sent)
-        assert request.transport is not None
-        request.transport.abort()
-        return response
-
-    return trouble
-
-
-async def fine(request: web.Request) -> None:
-    """Let a request through."""
-
-
 @contextmanager
 def running(**settings: Any) -> Iterator[StandIn]:
     """Run a stand-in in a thread, on a free port."""
@@ -193,6 +98,8 @@ def running(**settings: Any) -> Iterator[StandIn]:
         try:
             await asyncio.Event().wait()
         finally:
+            await site.stop()
+            await _break_off(runner)
             await runner.cleanup()
 
     task = loop.create_task(start())
@@ -213,17 +120,20 @@ def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
     except asyncio.CancelledError:
         pass
     finally:
-        loop.run_until_complete(_settled())
         loop.close()
 
 
-async def _settled() -> None:
-    """Let connections that are being made or broken off at this moment come to their end."""
+async def _break_off(runner: web.AppRunner) -> None:
+    """End every connection, also one that is just being made or waits for a client that reads no more."""
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
-    await asyncio.sleep(0.05)
+    assert runner.server is not None
+    for connection in runner.server.connections:
+        if connection.transport is not None:
+            connection.transport.abort()
+    await asyncio.sleep(0)  # for the ends that were just called for
 
 
 def _application(stand_in: StandIn) -> web.Application:

@@ -19,7 +19,8 @@ from fishgate_client import (
 )
 
 from tests.client.ports import closed_port
-from tests.client.stand_in import KEY, StandIn, cut, refusing
+from tests.client.stand_in import KEY, StandIn
+from tests.client.troubles import cut, refusing
 
 QUICK = Retries(attempts=3, first_wait_s=0.01, longest_wait_s=0.02)
 

@@ -10,10 +10,10 @@ from fishgate_client.answer import answer_from
 from fishgate_client.command.lines import CsvLines, JsonLines
 from fishgate_client.command.rows import Row, Rules, row_of, time_text
 from fishgate_client.command.sources import PictureFile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.client.stand_in import ANSWER, REPLIES
+from tests.client.replies import ANSWER, REPLIES
 
 PICTURE = PictureFile('reef/a, "b".jpg', size=12, modified_ns=1_700_000_000_123_456_789)
 TROUBLE = 'comma, "quote", \n line feed \r\n, \x00 zero, \ud800 half, Löffel'
@@ -42,6 +42,7 @@ def test_an_error_comes_back(lines: CsvLines | JsonLines) -> None:
 
 
 @pytest.mark.parametrize("lines", [CsvLines(), JsonLines()], ids=["csv", "jsonl"])
+@settings(deadline=None)
 @given(label=st.text(max_size=20) | st.just(TROUBLE))
 def test_any_text_stays_on_one_line(lines: CsvLines | JsonLines, label: str) -> None:
     line = lines.encode(*row(label))

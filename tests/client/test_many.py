@@ -13,7 +13,9 @@ from aiohttp import web
 from fishgate_client import Fishgate, InternalError, Overloaded, Retries
 from fishgate_client.pace import Pace
 
-from tests.client.stand_in import ANSWER, StandIn, cut, garbage, refusing
+from tests.client.replies import ANSWER
+from tests.client.stand_in import StandIn
+from tests.client.troubles import cut, garbage, refusing
 
 QUICK = Retries(attempts=4, first_wait_s=0.01, longest_wait_s=0.02)
 PICTURES = [f"picture {number}".encode() for number in range(60)]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from fishgate_client.command.names import path_from, shown
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=40).filter(lambda name: b"\0" not in name))
 @example(b"plain.jpg")
 @example(b"back\\x41slash.jpg")

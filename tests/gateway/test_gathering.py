@@ -11,7 +11,8 @@ import pytest
 
 from fishgate.answer import Opinion
 from fishgate.errors import FishgateError, InternalError, Overloaded, TimedOut, UnsupportedImage
-from gateway.gathering import Gatherer, WaitingRoomFull
+from gateway.gathering import Gatherer, GatherLimits, WaitingRoomFull
+from gateway.window import WindowRule
 from tests.gateway.engine_parts import (
     BRIGHT,
     DARK,
@@ -34,6 +35,16 @@ PREDICTION_FAILED = {"code": 503, "type": "InternalServerException", "message": 
 def server() -> Iterator[StandIn]:
     with running() as stand_in:
         yield stand_in
+
+
+def one_by_one(*, in_flight: int = 1) -> GatherLimits:
+    """Packets of one picture, and only so many at a time."""
+    return replace(QUICK, pass_pictures=1, window=WindowRule(least=in_flight, most=in_flight))
+
+
+def of_two() -> GatherLimits:
+    """Packets of two pictures."""
+    return replace(QUICK, pass_pictures=2, window=WindowRule(least=4, most=4))
 
 
 def ask_all(gatherer: Gatherer, *names: str, limit_s: float = ENOUGH_S) -> list[asyncio.Task[Opinion]]:
@@ -69,7 +80,7 @@ def test_pictures_that_come_together_share_a_packet(server: StandIn) -> None:
 def test_while_one_is_in_flight_the_others_gather_until_a_packet_is_full(server: StandIn) -> None:
     async def story() -> None:
         server.expert.hold.clear()
-        async with gatherer_for(server, replace(QUICK, gather_s=ENOUGH_S, packet_pictures=2)) as gatherer:
+        async with gatherer_for(server, replace(of_two(), gather_s=ENOUGH_S)) as gatherer:
             first = ask_all(gatherer, "a")
             await until(lambda: server.expert.sizes == [1])
             others = ask_all(gatherer, "b", "c", "d")
@@ -99,7 +110,7 @@ def test_only_so_many_packets_are_in_flight(server: StandIn) -> None:
     observer = RecordingObserver()
 
     async def story() -> None:
-        limits = replace(QUICK, packet_pictures=1, packets_in_flight=3)
+        limits = one_by_one(in_flight=3)
         async with gatherer_for(server, limits, observer=observer) as gatherer:
             assert await outcomes(*ask_all(gatherer, *"abcdefghij")) == ["Tilapia"] * 10
 
@@ -120,7 +131,7 @@ def test_a_packet_is_bounded_in_bytes(server: StandIn) -> None:
 def test_a_full_waiting_room_refuses_and_says_what_is_allowed(server: StandIn) -> None:
     async def story() -> None:
         server.expert.hold.clear()
-        limits = replace(QUICK, waiting=2, packet_pictures=1, packets_in_flight=1)
+        limits = replace(one_by_one(), waiting=2)
         async with gatherer_for(server, limits) as gatherer:
             tasks = ask_all(gatherer, "in flight")
             await until(lambda: server.expert.sizes == [1])
@@ -192,7 +203,7 @@ def test_nobody_is_given_up_for_the_fault_of_another(server: StandIn) -> None:
     server.expert.fail_next = 7
 
     async def story() -> None:
-        async with gatherer_for(server, replace(QUICK, packet_pictures=2)) as gatherer:
+        async with gatherer_for(server, of_two()) as gatherer:
             assert await outcomes(*ask_all(gatherer, *"abcdefgh")) == ["Tilapia"] * 8
 
     asyncio.run(story())
@@ -201,7 +212,7 @@ def test_nobody_is_given_up_for_the_fault_of_another(server: StandIn) -> None:
 def test_a_deadline_frees_a_picture_that_waits_and_one_that_is_in_flight(server: StandIn) -> None:
     async def story() -> None:
         server.expert.hold.clear()
-        async with gatherer_for(server, replace(QUICK, packet_pictures=1, packets_in_flight=1)) as gatherer:
+        async with gatherer_for(server, one_by_one()) as gatherer:
             tasks = ask_all(gatherer, "in flight", "waits", limit_s=0.05)
             assert await outcomes(*tasks) == [TimedOut, TimedOut]
             server.expert.hold.set()
@@ -231,7 +242,7 @@ def test_whoever_hangs_up_leaves_the_queue(server: StandIn) -> None:
 
     async def story() -> None:
         server.expert.hold.clear()
-        limits = replace(QUICK, packet_pictures=1, packets_in_flight=1)
+        limits = one_by_one()
         async with gatherer_for(server, limits, observer=observer) as gatherer:
             in_flight, waits, stays = ask_all(gatherer, "in flight", "waits", "stays")
             await until(lambda: server.expert.sizes == [1])
@@ -300,7 +311,7 @@ def test_a_reply_that_is_none_is_an_error_of_the_server(server: StandIn) -> None
 def test_closing_lets_nobody_wait(server: StandIn) -> None:
     async def story() -> None:
         server.expert.hold.clear()
-        async with gatherer_for(server, replace(QUICK, packet_pictures=1, packets_in_flight=1)) as gatherer:
+        async with gatherer_for(server, one_by_one()) as gatherer:
             tasks = ask_all(gatherer, "in flight", "waits")
             await until(lambda: server.expert.sizes == [1])
             await gatherer.close()
@@ -323,16 +334,28 @@ def test_the_stages_are_told_in_the_task_of_the_request(server: StandIn) -> None
     assert observer.packets == [("expert", 2)]
 
 
-def test_the_size_of_packets_can_be_changed(server: StandIn) -> None:
+def test_packets_fit_the_workers_passes(server: StandIn) -> None:
     async def story() -> None:
         async with gatherer_for(server) as gatherer:
-            gatherer.fit(packet_pictures=2)
+            gatherer.window.pass_pictures = 2
             await outcomes(*ask_all(gatherer, *"abc"))
-            gatherer.fit(packet_pictures=1000)
-            assert gatherer.limits.packet_pictures == 64
 
     asyncio.run(story())
     assert server.expert.sizes == [2, 1]
+
+
+def test_a_quick_model_gets_more_and_larger_packets(server: StandIn) -> None:
+    observer = RecordingObserver()
+
+    async def story() -> None:
+        limits = replace(QUICK, pass_pictures=1, window=WindowRule(least=1, most=3, target_s=ENOUGH_S))
+        async with gatherer_for(server, limits, observer=observer) as gatherer:
+            await outcomes(*ask_all(gatherer, *"abcdefghijkl"))
+
+    asyncio.run(story())
+    assert observer.most_in_flight["expert"] == 3
+    assert server.expert.sizes[0] == 1
+    assert set(server.expert.sizes[1:]) == {2, 1}
 
 
 def test_an_unexpected_failure_leaves_nobody_waiting(

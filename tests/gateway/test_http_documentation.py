@@ -99,6 +99,12 @@ def test_the_page_names_every_address_with_a_command(door: Door, description: di
         assert re.search(rf'class="command">curl [^<]*{re.escape(door.url + path)}</code>', reply.text)
 
 
+def test_the_page_says_what_is_allowed(door: Door) -> None:
+    text = door.get("/docs").text
+    for words in ("1 to 50, 5 if absent", "0 to 1", "1 to 100 different names", "1 to 999,999,999"):
+        assert f"<td>{words}</td>" in text
+
+
 def test_the_page_loads_nothing_from_elsewhere_and_runs_nothing(door: Door) -> None:
     reply = door.get("/docs")
     assert "<script" not in reply.text

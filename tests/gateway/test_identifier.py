@@ -18,6 +18,7 @@ from fishgate.options import Options
 from gateway.breaker import BreakerRule
 from gateway.identifier import EngineSettings, Identifier
 from gateway.trace import Trace
+from gateway.window import WindowRule
 from tests.gateway.engine_parts import BRIGHT, DARK, ENOUGH_S, QUICK, RecordingObserver, in_s, until
 from tests.gateway.torchserve_stand_in import StandIn, running
 
@@ -242,9 +243,10 @@ def test_clients_in_a_hurry_do_not_open_the_breaker(server: StandIn) -> None:
 def test_a_full_queue_for_zero_shot_lets_the_expert_stand_in(server: StandIn) -> None:
     async def story() -> None:
         server.zero_shot.hold.clear()
-        small = replace(QUICK, waiting=1, packet_pictures=1, packets_in_flight=1)
+        small = replace(QUICK, waiting=1, window=WindowRule(least=1, most=1))
         async with identifier_for(server, zero_shot=small, breaker=BreakerRule(failures=1)) as identifier:
-            identifier._gatherers["zero_shot"].fit(packet_pictures=1)
+            await identifier.catalogue()
+            identifier._gatherers["zero_shot"].window.pass_pictures = 1
             first = asyncio.create_task(ask(identifier, DARK))
             await until(lambda: len(server.zero_shot.packets) == 1)
             second = asyncio.create_task(ask(identifier, DARK))
@@ -256,15 +258,14 @@ def test_a_full_queue_for_zero_shot_lets_the_expert_stand_in(server: StandIn) ->
     asyncio.run(story())
 
 
-def test_the_size_of_passes_that_workers_tell_makes_the_size_of_packets(server: StandIn) -> None:
+def test_packets_are_as_large_as_the_passes_that_workers_tell_of(server: StandIn) -> None:
+    server.expert.pictures_at_once, server.zero_shot.pictures_at_once = 5, 3
+
     async def story() -> None:
         async with identifier_for(server) as identifier:
             await identifier.catalogue()
-            gatherers = identifier._gatherers
-            assert {name: one.limits.packet_pictures for name, one in gatherers.items()} == {
-                "expert": 16,
-                "zero_shot": 8,
-            }
+            sizes = {name: one.window.packet_pictures for name, one in identifier._gatherers.items()}
+            assert sizes == {"expert": 5, "zero_shot": 3}
 
     asyncio.run(story())
 

@@ -61,6 +61,7 @@ class Switches:
     is_away: bool = False
     seconds: float = 0.0
     version: str = "1"
+    pictures_at_once: int = 8
     raw_reply: bytes | None = None
     hold: threading.Event = field(default_factory=threading.Event)
     packets: list[list[str]] = field(default_factory=list)  # the request ids of each packet
@@ -194,7 +195,7 @@ class StandIn:
 
     def _description(self, name: str, model: Switches) -> packet.Description:
         card = toy_card(name, model.version)
-        return packet.Description(card=card, species_lists=self.species_lists, pictures_at_once=8)
+        return packet.Description(card=card, species_lists=self.species_lists, pictures_at_once=model.pictures_at_once)
 
 
 @contextmanager

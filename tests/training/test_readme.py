@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.conftest import ROOT
 from training.recipe_keys import keys_text
 
@@ -18,5 +20,6 @@ def test_every_shipped_recipe_is_described():
 
 
 def test_every_recipe_that_is_named_is_there():
-    named = {word.split("/")[-1] for word in README.split() if word.startswith("training/recipes/")}
+    named = set(re.findall(r"training/recipes/([\w.]+)", README))
+    assert named
     assert {name for name in named if not (ROOT / "training" / "recipes" / name).is_file()} == set()
