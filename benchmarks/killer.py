@@ -59,13 +59,14 @@ class Killer:
         turn = 0
         while not self._is_over.wait(self._every_s):
             try:
-                self._kill(self._models[turn % len(self._models)])
+                self.kill(self._models[turn % len(self._models)])
             except (ManagementError, MeasurementError) as error:
                 self.failure = MeasurementError(f"the killer could not go on: {error}")
                 return
             turn += 1
 
-    def _kill(self, model: str) -> None:
+    def kill(self, model: str) -> None:
+        """Kill a worker of the model, if it has one at this moment."""
         pids = worker_pids(self._torchserve, model)
         if not pids:
             say(f"{model} has no worker to kill just now; next turn")

@@ -73,7 +73,8 @@ def result_line(outcome: Outcome) -> str:
 
 def settings_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options that the figures depend on."""
-    return {name: value for name, value in vars(options).items() if name not in ("record", "no_environment")}
+    others = ("record", "report", "no_environment")
+    return {name: value for name, value in vars(options).items() if name not in others}
 
 
 def write_record(outcome: Outcome, *, settings: Mapping[str, Any], hardware: Mapping[str, Any], folder: Path) -> Path:

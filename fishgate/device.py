@@ -5,11 +5,16 @@ Owns the choice and its reasons. It does not know TorchServe; the handlers pass 
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+
+CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+"""What a container may use of the processors, in Linux's words: microseconds of so many, or ``max``."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,19 @@ def share_cores(workers: int) -> int:
 
     Without it each of several workers starts a thread for every core, and they fight.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // max(1, workers))
+    threads = max(1, _cores() // max(1, workers))
     torch.set_num_threads(threads)
     return threads
+
+
+def _cores() -> int:
+    """Return how many cores this process may keep busy.
+
+    A container with a limit sees all cores of its machine; with a thread for each, it would mostly be held up.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        limit_us, period_us = CPU_LIMIT.read_text().split()
+        return min(cores, math.ceil(int(limit_us) / int(period_us)))
+    except (OSError, ValueError):  # there is no limit
+        return cores

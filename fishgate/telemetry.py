@@ -24,6 +24,7 @@ class Metric(str, Enum):
     EXPERT_CONFIDENCE = "fishgate_expert_confidence"
     EXPERT_DOUBT = "fishgate_expert_doubt"  # 1 - confidence: fine buckets where it matters
     STAGE_SECONDS = "fishgate_stage_seconds"  # model, stage
+    JAVA_THREADS = "fishgate_java_threads"  # of TorchServe itself
 
 
 class Stage(str, Enum):

@@ -18,6 +18,7 @@ import uvloop
 
 from fishgate.errors import FishgateError
 from gateway.http.connections import allow_many_files
+from gateway.redaction import RedactingFormatter
 from gateway.running import Gateway
 from gateway.settings import Settings, settings_from_environment
 
@@ -29,7 +30,9 @@ _log = logging.getLogger("gateway")
 
 def main() -> int:
     """Run; return the exit status."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    output = logging.StreamHandler()
+    output.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[output])
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
     _log.setLevel(logging.INFO)

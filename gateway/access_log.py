@@ -17,6 +17,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
+from gateway.redaction import without_keys
+
 _FLUSH_EVERY_S = 0.25
 _MOST_CHUNKS = 40
 """Chunks that may wait while the disk or the reader of a pipe is stuck; what is beyond is counted, not kept."""
@@ -53,7 +55,7 @@ class AccessLog:
             self._lost += 1
             return
         told = {"time": _now(), **{name: value for name, value in facts.items() if value is not None}}
-        self._lines.append(json.dumps(told, ensure_ascii=True, separators=(",", ":")))
+        self._lines.append(without_keys(json.dumps(told, ensure_ascii=True, separators=(",", ":"))))
         if self._flush_later is None:
             self._flush_later = asyncio.get_running_loop().call_later(_FLUSH_EVERY_S, self._flush)
 

@@ -6,6 +6,7 @@ asks once; who asks again, and when, is the business of ``gateway.gathering``.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -27,8 +28,16 @@ class Unavailable(Overloaded):
     """The model is not there, or takes nothing more; what was sent has no part in that."""
 
 
+class Unreachable(Unavailable):
+    """There is no connection to the server."""
+
+
 class WorkerLost(InternalError):
     """The worker ended over what it was sent, or something else ended it meanwhile."""
+
+
+class ConnectionBroken(WorkerLost):
+    """The connection broke before the reply was here."""
 
 
 class Backend:
@@ -40,25 +49,37 @@ class Backend:
         self._session: aiohttp.ClientSession | None = None
 
     async def post(self, model: str, body: bytes) -> bytes:
-        """Return the model's reply to a packet.
+        """Return the model's reply to a packet; a version of one is named by its path, ``NAME/VERSION``.
 
         Raises Unavailable or WorkerLost, or another FishgateError that asking again will not mend. There is
         no time limit here: whoever waits knows its own.
         """
         headers = {"Content-Type": CONTENT_TYPE, **self._authorization(model)}
-        url = f"{self._url}/predictions/{TORCHSERVE_NAMES[model]}"
+        url = f"{self._url}/predictions/{TORCHSERVE_NAMES.get(model, model)}"
         # aiohttp closes the file that it is given, and warns of large bodies that are none.
         data = io.BytesIO(body) if len(body) > _LARGE_BYTES else body
         try:
             async with self._connected().post(url, data=data, headers=headers) as response:
                 status, content = response.status, await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Unavailable(f"{model} cannot be reached ({type(error).__name__})") from error
+            raise Unreachable(f"{model} cannot be reached ({type(error).__name__})") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise WorkerLost(f"the connection to {model} broke ({type(error).__name__})") from error
+            raise ConnectionBroken(f"the connection to {model} broke ({type(error).__name__})") from error
         if status == 200:
             return content
         raise self._error(model, status, content)
+
+    def spread(self, model: str) -> int:
+        """Return over how many hosts the model's work is spread: this is one."""
+        return 1
+
+    async def is_there(self, limit_s: float) -> bool:
+        """Tell whether the server says anything at all within so many seconds; its models may be away."""
+        try:
+            async with self._connected().get(f"{self._url}/ping", timeout=aiohttp.ClientTimeout(total=limit_s)):
+                return True
+        except (aiohttp.ClientError, asyncio.TimeoutError, OSError):
+            return False
 
     async def close(self) -> None:
         """Close all connections."""

@@ -15,7 +15,7 @@ from fishgate.answer import ModelVersions
 from fishgate.errors import FishgateError, Overloaded
 from fishgate.model_card import ModelCard
 from fishgate.packet import Description, read_description, write_describe
-from gateway.backend import Backend
+from gateway.sender import Sender
 
 _SOON_S = 1.0
 """The pause before workers are asked again that did not answer, or that seem to have changed."""
@@ -46,7 +46,7 @@ class CatalogueKeeper:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Sender,
         *,
         every_s: float,
         on_described: Callable[[str, Description], None],
@@ -82,6 +82,10 @@ class CatalogueKeeper:
         """Take note of which models gave an answer: it may be time to ask them again."""
         if self._catalogue is None or not self._catalogue.has(versions):
             self._is_doubtful.set()
+
+    def doubt(self) -> None:
+        """Ask again soon: other models may answer from now on."""
+        self._is_doubtful.set()
 
     async def _keep(self) -> None:
         while True:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from fishgate.answer import Opinion
 from fishgate.errors import FishgateError, InternalError
 from fishgate.packet import read_replies, write_packet
-from gateway.backend import Backend
+from gateway.sender import Sender
 from gateway.waiting import Asked
 
 _LATE_S = 1.0
@@ -24,7 +24,7 @@ that a reply which is still to come comes soon."""
 _log = logging.getLogger(__name__)
 
 
-async def deliver(backend: Backend, model: str, pictures: Sequence[Asked]) -> FishgateError | None:
+async def deliver(backend: Sender, model: str, pictures: Sequence[Asked]) -> FishgateError | None:
     """Give each picture its result; return None, or the error with which the packet was lost as a whole.
 
     It never raises: a picture must not wait for nothing.
@@ -43,7 +43,7 @@ async def deliver(backend: Backend, model: str, pictures: Sequence[Asked]) -> Fi
     return None
 
 
-async def _results(backend: Backend, model: str, pictures: Sequence[Asked]) -> Sequence[Opinion | FishgateError]:
+async def _results(backend: Sender, model: str, pictures: Sequence[Asked]) -> Sequence[Opinion | FishgateError]:
     body = write_packet([asked.packed for asked in pictures])
     limit_s = max(asked.deadline_s for asked in pictures) + _LATE_S - time.monotonic()
     reply = await asyncio.wait_for(backend.post(model, body), limit_s)

@@ -13,6 +13,7 @@ from gateway.draining import Draining
 from gateway.keys import Key, KeyRing
 from gateway.places import Places
 from gateway.rate_limit import RateLimits
+from gateway.secret_keys import secret_keys
 from gateway.settings import Settings
 
 
@@ -30,7 +31,7 @@ class Entrance:
             bytes_at_once=settings.picture_bytes_at_once,
         )
         self.rate_limits = RateLimits()
-        self._keys = KeyRing(settings.key_store)
+        self._keys = KeyRing(settings.key_store, given=secret_keys(settings.key_files))
         self._needs_keys = settings.needs_keys
 
     @contextmanager

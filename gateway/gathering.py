@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from fishgate import packet
 from fishgate.answer import Opinion
 from fishgate.errors import Overloaded, TimedOut
-from gateway.backend import Backend, Unavailable
+from gateway.backend import Unavailable
 from gateway.delivery import deliver
 from gateway.observing import Observer, SilentObserver
 from gateway.pause import Pause, PauseRule
+from gateway.sender import Sender
 from gateway.suspicion import SuspicionRule, still_waiting, suspect
 from gateway.waiting import Asked, WaitingPictures
 from gateway.window import Window, WindowRule
@@ -56,7 +57,7 @@ class Gatherer:
     """All pictures under way to one model. To be used inside one running event loop."""
 
     def __init__(
-        self, backend: Backend, model: str, limits: GatherLimits = DEFAULT_LIMITS, *, observer: Observer | None = None
+        self, backend: Sender, model: str, limits: GatherLimits = DEFAULT_LIMITS, *, observer: Observer | None = None
     ) -> None:
         self.model = model
         self.limits = limits
@@ -90,6 +91,16 @@ class Gatherer:
             alarm.cancel()
             self._waiting.leave(asked)
             self._tell_stages(asked)
+
+    @property
+    def waiting(self) -> int:
+        """How many pictures wait to be sent."""
+        return len(self._waiting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits and nothing is in flight."""
+        return not self._waiting and not self._in_flight
 
     async def close(self) -> None:
         """Give up whatever waits or is in flight."""
@@ -144,7 +155,7 @@ class Gatherer:
 
     def _next_packet(self, now_s: float) -> list[Asked]:
         """Take out the pictures of the next packet; none if nothing may be sent yet."""
-        if not self._waiting or self._is_quiet() or len(self._in_flight) >= self.window.packets:
+        if not self._waiting or self._is_quiet() or len(self._in_flight) >= self._room():
             return []
         if self._must_wait(self._pause.left_s(now_s)):
             return []
@@ -152,6 +163,10 @@ class Gatherer:
         if suspected is not None and not self._must_wait(suspected.due_s - now_s):
             return self._alone(suspected, now_s)
         return self._together(now_s)
+
+    def _room(self) -> int:
+        """Return how many packets may be in flight: the window holds for each host."""
+        return self.window.packets * self._backend.spread(self.model)
 
     def _alone(self, asked: Asked, now_s: float) -> list[Asked]:
         """Take a suspect, after some waiting for quiet if it needs that."""
@@ -195,7 +210,7 @@ class Gatherer:
         self._look()
 
     async def _deliver(self, pictures: list[Asked], *, was_quiet: bool) -> None:
-        sent_s, was_full = time.monotonic(), len(self._in_flight) >= self.window.packets
+        sent_s, was_full = time.monotonic(), len(self._in_flight) >= self._room()
         error = await deliver(self._backend, self.model, pictures)
         now_s = time.monotonic()
         if error is None:

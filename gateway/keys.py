@@ -54,10 +54,11 @@ class KeyFile(Record):
 
 
 class KeyRing:
-    """The keys of a file, read again whenever the file has changed."""
+    """The keys of a file, read again whenever the file has changed, and those that were ``given`` for good."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, given: tuple[Key, ...] = ()) -> None:
         self._path = path
+        self._given = given
         self._seen: tuple[int, ...] | None = None
         self._keys: tuple[Key, ...] = ()
         self._check_file()
@@ -71,7 +72,7 @@ class KeyRing:
         if not secret:
             raise Unauthorised("an API key is needed: send the header 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
         digest = _digest(secret)
-        found = [key for key in self._keys if hmac.compare_digest(key.sha256, digest)]
+        found = [key for key in (*self._given, *self._keys) if hmac.compare_digest(key.sha256, digest)]
         if not found:
             raise Unauthorised("this API key is unknown or was revoked")
         return found[0]

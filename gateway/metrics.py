@@ -16,7 +16,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from fishgate import __version__
 from fishgate.answer import Answer
 from gateway.breaker import State
+from gateway.drift_figures import DriftFigures
 from gateway.exchange import CURRENT
+from gateway.version_figures import PrometheusVersionFigures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -46,6 +48,8 @@ class Metrics:
         self._gauge("build_info", "What runs here", ["version", "python"]).labels(
             __version__, platform.python_version()
         ).set(1)
+        self.drift = DriftFigures(self.registry)
+        self.versions = PrometheusVersionFigures(self.registry)
         ProcessCollector(namespace="fishgate_gateway", registry=self.registry)
 
     def request(self, *, route: str, source: str, code: str, seconds: float) -> None:

@@ -13,7 +13,10 @@ from typing import Protocol
 from fishgate.list_folder import ListFolder
 from gateway.access_log import AccessLog
 from gateway.app import make_app
+from gateway.drift_shadow import ShadowRule
 from gateway.entrance import Entrance
+from gateway.host_figures import HostFigures
+from gateway.hosts import HostsRule
 from gateway.http.server import HttpServer
 from gateway.identifier import EngineSettings, Identifier
 from gateway.metrics import Metrics
@@ -22,6 +25,7 @@ from gateway.rpc.server import RpcServer
 from gateway.service import Engine, Service
 from gateway.settings import Settings
 from gateway.spans import spans_to
+from gateway.traffic import TRAFFIC_FILE
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +47,7 @@ class Gateway:
         """Bind the HTTP socket; raises SettingError or ListError for what cannot be."""
         self.settings = settings
         self.metrics = Metrics()
-        self.engine = engine or Identifier(engine_settings(settings), self.metrics)
+        self.engine = engine or self._identifier()
         self.readiness = Readiness(self.engine.probe)
         self.entrance = Entrance(settings)
         self.log = AccessLog(settings.access_log)
@@ -82,6 +86,13 @@ class Gateway:
         await asyncio.to_thread(self.spans.close)
         self.log.close()
 
+    def _identifier(self) -> Identifier:
+        identifier = Identifier(
+            engine_settings(self.settings), self.metrics, drift=self.metrics.drift, versions=self.metrics.versions
+        )
+        self.metrics.registry.register(HostFigures(identifier.hosts))
+        return identifier
+
     def _show_state(self) -> None:
         places, watch = self.entrance.places, self.metrics.watch
         watch("pictures_in_work", "Pictures that have a place", lambda: places.taken)
@@ -96,9 +107,13 @@ def engine_settings(settings: Settings) -> EngineSettings:
     """Return the engine's part of the settings."""
     return EngineSettings(
         torchserve_url=settings.torchserve_url,
+        zero_shot_url=settings.zero_shot_url,
         key_file=settings.torchserve_key_file,
         species_lists=settings.species_lists,
         picture_limits=settings.picture_limits,
         zero_shot_limit_s=settings.zero_shot_limit_s,
+        traffic_file=settings.home / TRAFFIC_FILE,
         cache_bytes=settings.cache_bytes,
+        hosts=HostsRule(resolve_s=settings.torchserve_resolve_s),
+        shadow=ShadowRule(share=settings.shadow_share, limit_s=settings.zero_shot_limit_s),
     )

@@ -19,6 +19,7 @@ from fishgate.images import DEFAULT_LIMITS, ImageLimits
 from fishgate.options import MAX_LABELS
 from fishgate.record import Record, explain
 from gateway.keys import KEY_FILE
+from gateway.resolving import read_addresses
 
 PREFIX = "FISHGATE_GATEWAY_"
 TRACES_VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -31,14 +32,28 @@ class Settings(Record):
     home: Path = Path(".run")
     """The folder of the API keys; it also tells apart the gateways of one machine."""
 
+    key_files: tuple[Path, ...] = ()
+    """Files with one API key each, in plain text: secrets that are mounted. Commas stand between them in the variable.
+    They count beside the keys that scripts/keys has made, and are called by the names of their files."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     grpc_port: int = Field(default=7080, ge=0, le=65535)
     """Where HTTP and gRPC listen; 0 takes any port that is free."""
 
     torchserve_url: str = "http://127.0.0.1:8080"
+    """Where TorchServe is: ``http://host:port``, or several with commas between them. With ``dns+http://name:port``
+    every address of the name is a host of its own."""
+
+    zero_shot_url: str | None = None
+    """Where zero-shot is, in the same form, if the hosts of ``torchserve_url`` have only the expert."""
+
+    torchserve_resolve_s: float = Field(default=10.0, gt=0.0)
+    """How often the names are looked up again."""
+
     torchserve_key_file: Path | None = None
-    """TorchServe's ``key_file.json`` with the inference token; None where authorization is off."""
+    """TorchServe's ``key_file.json`` with the inference token; None where authorization is off. ``{host}`` and
+    ``{port}`` in it stand for those of each host, if each has a file of its own."""
 
     species_lists: Path | None = None
     """The folder of species lists that the workers read as well."""
@@ -58,6 +73,10 @@ class Settings(Record):
 
     zero_shot_limit_s: float = Field(default=20.0, gt=0.0)
     """How long zero-shot may take of that before the expert's answer stands in."""
+
+    shadow_share: float = Field(default=0.01, ge=0.0, le=1.0)
+    """About which part of the pictures that the expert answered zero-shot is asked as well, for the figures of drift:
+    after the answer, one at a time, and only while it has nothing else to do; 0 asks about none."""
 
     pictures_at_once: int = Field(default=256, ge=1)
     """How many pictures are worked on: enough to fill the packets of both models several times over."""
@@ -103,11 +122,19 @@ class Settings(Record):
     traces_endpoint: str | None = None
     """Where spans are sent, from OTEL_EXPORTER_OTLP_ENDPOINT; None makes none."""
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "key_files", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Read a list as it stands in an environment variable."""
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("torchserve_url", "zero_shot_url")
+    @classmethod
+    def _are_addresses(cls, value: str | None) -> str | None:
+        """Refuse what leads nowhere."""
+        if value is not None:
+            read_addresses(value)
+        return value
 
     @model_validator(mode="after")
     def _keys_guard_public_addresses(self) -> Settings:

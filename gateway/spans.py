@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fishgate import __version__
 from gateway.exchange import Exchange
+from gateway.redaction import without_keys
 from gateway.tracing import TraceParent, new_trace
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _attributes(exchange: Exchange) -> dict[str, str | int | bool]:
         "http.route": exchange.route,
         "http.response.status_code": exchange.status,
         "fishgate.code": exchange.code,
-        "fishgate.request_id": exchange.request_id,
+        "fishgate.request_id": without_keys(exchange.request_id),
         "fishgate.source": exchange.source,
         "fishgate.deferred": exchange.deferred,
     }

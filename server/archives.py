@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from pathlib import Path
 
 from server.bootstrap import ROOT
 from server.fingerprints import files_in, fingerprint
+from server.manifests import STORE_MANIFEST, ManifestError, read_manifest, record_archive
+from server.signatures import KEY_VARIABLE, public_key_file
+from server.verifying import Untrusted, check_pack
 
 WORKFLOW = "fish"
 _STAMPS = "built.json"
@@ -40,12 +44,22 @@ class ModelSource:
 def build(store: Path, *, pack: str, device: str, say: Callable[[str], None]) -> bool:
     """Build all archives of a pack into ``store``; return whether any of them changed.
 
-    An archive whose sources are unchanged is left alone.
+    An archive whose sources are unchanged is left alone. Raises BuildError, also for a pack that was tampered with.
     """
     store.mkdir(parents=True, exist_ok=True)
-    changed = [_build_model(store, source, say) for source in model_sources(pack, device)]
-    changed.append(_build_workflow(store, ROOT / "handlers" / f"{WORKFLOW}.{device}.yaml", say))
+    sources = model_sources(pack, device)
+    for source in sources:
+        _check_pack(source)
+    changed = [_build_model(store, source, say) for source in sources]
+    changed.append(_build_workflow(store, _specification(device), say))
     return any(changed)
+
+
+def outdated(store: Path, *, pack: str, device: str) -> list[str]:
+    """Return the names of the archives that ``build`` would build; raise BuildError where it would."""
+    inputs = {f"{source.name}.mar": _inputs(source) for source in model_sources(pack, device)}
+    inputs[f"{WORKFLOW}.war"] = [_specification(device)]
+    return [name for name, paths in inputs.items() if not _is_built(store / name, fingerprint(paths))]
 
 
 def model_sources(pack: str, device: str) -> tuple[ModelSource, ...]:
@@ -72,7 +86,7 @@ def build_model(store: Path, source: ModelSource) -> None:
             "--model-name",
             source.name,
             "--version",
-            "1.0",
+            version_of(source),
             "--force",
             "--handler",
             str(source.handler),
@@ -83,6 +97,27 @@ def build_model(store: Path, source: ModelSource) -> None:
             "--export-path",
             str(store),
         )
+    record_archive(store / f"{source.name}.mar")
+
+
+def version_of(source: ModelSource) -> str:
+    """Return the version that an archive bears: that of its card, and what tells apart two archives of one card."""
+    if source.model is None:
+        return "1.0"
+    card = json.loads((source.model / "model_card.json").read_text(encoding="utf-8"))
+    name = re.sub(r"[^A-Za-z0-9_.]+", "-", str(card["version"])).strip("-.") or "unnamed"
+    return f"{name}-{source_fingerprint(source)[:8]}"
+
+
+def source_fingerprint(source: ModelSource) -> str:
+    """Return the hash of all that an archive is made of."""
+    return fingerprint(_inputs(source))
+
+
+def write_stamp(archive: Path, seen: str) -> None:
+    """Write down of what an archive was made; the next build of the same leaves it alone."""
+    stamps = archive.parent / _STAMPS
+    stamps.write_text(json.dumps({**_stamped(archive.parent), archive.name: seen}, indent=1))
 
 
 def build_workflow(store: Path, specification: Path) -> None:
@@ -101,6 +136,11 @@ def build_workflow(store: Path, specification: Path) -> None:
             "--export-path",
             str(store),
         )
+    record_archive(store / f"{WORKFLOW}.war")
+
+
+def _specification(device: str) -> Path:
+    return ROOT / "handlers" / f"{WORKFLOW}.{device}.yaml"
 
 
 def _pack_folder(name: str, pack: str) -> Path:
@@ -112,9 +152,13 @@ def _pack_folder(name: str, pack: str) -> Path:
 
 
 def _build_model(store: Path, source: ModelSource, say: Callable[[str], None]) -> bool:
-    inputs = [source.handler, source.config, *files_in(ROOT / "fishgate"), *files_in(ROOT / "handlers")]
-    inputs += _model_files(source)
-    return _unless_built(store / f"{source.name}.mar", inputs, lambda: build_model(store, source), say)
+    return _unless_built(store / f"{source.name}.mar", _inputs(source), lambda: build_model(store, source), say)
+
+
+def _inputs(source: ModelSource) -> list[Path]:
+    """Return all files that an archive is made of."""
+    common = [source.handler, source.config, *files_in(ROOT / "fishgate"), *files_in(ROOT / "handlers")]
+    return [*common, *_model_files(source)]
 
 
 def _build_workflow(store: Path, specification: Path, say: Callable[[str], None]) -> bool:
@@ -122,15 +166,45 @@ def _build_workflow(store: Path, specification: Path, say: Callable[[str], None]
 
 
 def _unless_built(archive: Path, inputs: list[Path], make: Callable[[], None], say: Callable[[str], None]) -> bool:
-    stamps = archive.parent / _STAMPS
-    known = json.loads(stamps.read_text()) if stamps.exists() else {}
     seen = fingerprint(inputs)
-    if archive.exists() and known.get(archive.name) == seen:
+    if _is_built(archive, seen):
         return False
+    if public_key_file() is not None:  # what would be built here could not be served, and would replace what can
+        raise BuildError(
+            f"{archive} is not there or not of what is here now, and {KEY_VARIABLE} demands signed archives; "
+            "build and sign them where the secret key is (there without this variable), and bring them here"
+        )
     say(f"building {archive.name}")
     make()
-    stamps.write_text(json.dumps({**known, archive.name: seen}, indent=1))
+    write_stamp(archive, seen)
     return True
+
+
+def _is_built(archive: Path, seen: str) -> bool:
+    """Tell whether the archive is there, stands in the manifest, and was made of files of this fingerprint."""
+    return _is_recorded(archive) and archive.exists() and _stamped(archive.parent).get(archive.name) == seen
+
+
+def _stamped(store: Path) -> dict[str, str]:
+    stamps = store / _STAMPS
+    return dict(json.loads(stamps.read_text())) if stamps.exists() else {}
+
+
+def _is_recorded(archive: Path) -> bool:
+    """Tell whether the manifest knows the archive; whether it is as it was then, is asked before it is served."""
+    manifest = archive.parent / STORE_MANIFEST
+    try:
+        return manifest.exists() and archive.name in read_manifest(manifest)
+    except ManifestError as error:
+        raise BuildError(f"{error}; remove it, then all archives are built anew") from None
+
+
+def _check_pack(source: ModelSource) -> None:
+    try:
+        if source.model is not None:
+            check_pack(source.model)
+    except Untrusted as error:
+        raise BuildError(str(error)) from None
 
 
 def _stage(source: ModelSource, content: Path) -> None:

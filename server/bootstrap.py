@@ -1,8 +1,10 @@
 """From any Python to the project's own environment in .venv.
 
 Owns which Pythons are accepted, how the locked requirements are installed, and the switch of the
-running script into the environment. It uses the standard library only, and only such syntax as
-Python 3.6 reads, so that an old Python gets a message instead of a SyntaxError.
+running script into the environment. ``python -m server.bootstrap`` only installs: for images, whose
+containers are then told by ``FISHGATE_INSTALL=never`` to do with what is there. It uses the standard
+library only, and only such syntax as Python 3.6 reads, so that an old Python gets a message instead
+of a SyntaxError.
 """
 
 import hashlib
@@ -15,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 OLDEST, NEWEST = (3, 10), (3, 13)
+INSTALL_VARIABLE = "FISHGATE_INSTALL"
 _STAMP = ".fishgate-requirements"
 
 
@@ -24,10 +27,7 @@ class BootstrapError(Exception):
 
 def enter_environment(requirements: str = "requirements.txt") -> None:
     """Make sure that .venv holds the locked requirements, and go on running in it."""
-    try:
-        python = _installed(requirements)
-    except BootstrapError as error:
-        sys.exit(f"fishgate: {error}")
+    python = _installed_or_exit(requirements)
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         os.execv(str(python), [str(python), *sys.argv])
 
@@ -42,11 +42,23 @@ def check_version(version: "tuple[int, int]") -> None:
         )
 
 
+def _installed_or_exit(requirements: str) -> Path:
+    try:
+        return _installed(requirements)
+    except BootstrapError as error:
+        sys.exit(f"fishgate: {error}")
+
+
 def _installed(requirements: str) -> Path:
     python = ENVIRONMENT / "bin" / "python"
     wanted = _fingerprint(ROOT / requirements)
     if _stamped(wanted) and python.exists():
         return python
+    if os.environ.get(INSTALL_VARIABLE) == "never":
+        raise BootstrapError(
+            f"what is installed in {ENVIRONMENT} is not what {requirements} asks for, and {INSTALL_VARIABLE}=never "
+            "forbids to install it; build the image anew, or leave the variable away"
+        )
     check_version(sys.version_info[:2])
     _say(f"installing the requirements into {ENVIRONMENT.name} (once; about 5 GB)")
     uv = _uv()
@@ -96,3 +108,7 @@ def _run(command: "list[str]") -> None:
 
 def _say(text: str) -> None:
     print(f"fishgate: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    _installed_or_exit("requirements.txt")

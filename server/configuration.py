@@ -7,6 +7,7 @@ is that file with places filled in.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import string
@@ -16,15 +17,16 @@ from pathlib import Path
 
 from server.bootstrap import ROOT
 
-DEFAULT_HOME = ROOT / ".run"
-DEFAULT_STORE = ROOT / "model_store"
+# Where the program itself cannot be written to, as in a container, these two lead to a folder that can.
+DEFAULT_HOME = Path(os.environ.get("FISHGATE_HOME") or ROOT / ".run")
+DEFAULT_STORE = Path(os.environ.get("FISHGATE_STORE") or ROOT / "model_store")
 DEFAULT_LISTS = ROOT / "species_lists"
 LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Ports:
-    """The five ports of one TorchServe, all on the loopback address, and the two of the gateway before it."""
+    """The five ports of one TorchServe and the two of the gateway before it."""
 
     inference: int = 8080
     management: int = 8081
@@ -54,7 +56,10 @@ class Settings:
 
     ``home`` holds its logs, keys and temporary files, ``store`` the archives, ``pack`` and
     ``device`` say what they were built of. ``own_lists`` holds the operator's species lists,
-    ``host`` is the address on which the gateway listens.
+    ``host`` is the address on which the gateway listens, if there is one, ``torchserve_host`` that of
+    TorchServe's inference API and ``metrics_host`` that of its metrics; its other ports are always on
+    the loopback address. Without ``has_tokens`` it lets in everybody who reaches it. ``models`` is
+    ``both``, ``expert`` or ``zero_shot``.
     """
 
     home: Path = DEFAULT_HOME
@@ -64,6 +69,27 @@ class Settings:
     device: str = "cpu"
     own_lists: Path = DEFAULT_LISTS
     host: str = LOOPBACK
+    has_gateway: bool = True
+    torchserve_host: str = LOOPBACK
+    metrics_host: str = LOOPBACK
+    has_tokens: bool = True
+    models: str = "both"
+
+    @property
+    def has_expert(self) -> bool:
+        """Whether the expert is served, and the workflow with it."""
+        return self.models in ("both", "expert")
+
+    @property
+    def has_zero_shot(self) -> bool:
+        """Whether zero-shot is served."""
+        return self.models in ("both", "zero_shot")
+
+    @property
+    def served(self) -> str:
+        """What TorchServe is asked to load, in words."""
+        parts = (["zero_shot"] if self.has_zero_shot else []) + (["the workflow fish"] if self.has_expert else [])
+        return " and ".join(parts)
 
     @property
     def lists(self) -> Path:
@@ -98,13 +124,12 @@ class Settings:
     @property
     def gateway_url(self) -> str:
         """The address of the gateway: the web page, and below it the API."""
-        host = LOOPBACK if self.host in ("0.0.0.0", "::") else self.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.ports.gateway}"
+        return f"http://{_reached(self.host)}:{self.ports.gateway}"
 
     @property
     def url(self) -> str:
         """The address of the inference API."""
-        return f"http://127.0.0.1:{self.ports.inference}"
+        return f"http://{_reached(self.torchserve_host)}:{self.ports.inference}"
 
     @property
     def management_url(self) -> str:
@@ -114,7 +139,7 @@ class Settings:
     @property
     def metrics_url(self) -> str:
         """The address that Prometheus scrapes."""
-        return f"http://127.0.0.1:{self.ports.metrics}/metrics"
+        return f"http://{_reached(self.metrics_host)}:{self.ports.metrics}/metrics"
 
 
 def write_files(settings: Settings) -> Path:
@@ -122,7 +147,15 @@ def write_files(settings: Settings) -> Path:
     settings.temporary.mkdir(parents=True, exist_ok=True)
     template = string.Template((ROOT / "config.properties").read_text())
     ports = {f"{name}_port": port for name, port in asdict(settings.ports).items()}
-    text = template.substitute(home=settings.home, stores=settings.store, **ports)
+    text = template.substitute(
+        home=settings.home,
+        stores=settings.store,
+        inference_host=_bracketed(settings.torchserve_host),
+        metrics_host=_bracketed(settings.metrics_host),
+        first_models="zero_shot.mar" if settings.has_zero_shot else "",
+        are_tokens_off=str(not settings.has_tokens).lower(),
+        **ports,
+    )
     path = settings.home / "config.properties"
     path.write_text(text)
     shutil.copy(ROOT / "metrics.yaml", settings.home)
@@ -138,6 +171,11 @@ def remember(settings: Settings) -> None:
         "device": settings.device,
         "own_lists": str(settings.own_lists),
         "host": settings.host,
+        "has_gateway": settings.has_gateway,
+        "torchserve_host": settings.torchserve_host,
+        "metrics_host": settings.metrics_host,
+        "has_tokens": settings.has_tokens,
+        "models": settings.models,
         "ports": asdict(settings.ports),
     }
     (settings.home / "server.json").write_text(json.dumps(value, indent=1))
@@ -154,11 +192,25 @@ def recall(home: Path = DEFAULT_HOME) -> Settings:
         store=Path(value["store"]),
         pack=value["pack"],
         device=value["device"],
-        # An older version wrote neither of these, nor the gateway's ports.
+        # An older version wrote none of these, nor the gateway's ports.
         own_lists=Path(value.get("own_lists", DEFAULT_LISTS)),
         host=value.get("host", LOOPBACK),
+        has_gateway=value.get("has_gateway", True),
+        torchserve_host=value.get("torchserve_host", LOOPBACK),
+        metrics_host=value.get("metrics_host", LOOPBACK),
+        has_tokens=value.get("has_tokens", True),
+        models=value.get("models", "both"),
         ports=Ports(**value["ports"]),
     )
+
+
+def _reached(host: str) -> str:
+    """Return the part of a URL by which what listens on ``host`` is reached from this machine."""
+    return LOOPBACK if host in ("0.0.0.0", "::") else _bracketed(host)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def free_ports() -> Ports:

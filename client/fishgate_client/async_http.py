@@ -11,6 +11,7 @@ except ModuleNotFoundError as error:
         "AsyncFishgate needs aiohttp: pip install 'fishgate-client[async]'", name="aiohttp"
     ) from error
 
+from fishgate_client.address import without_secrets
 from fishgate_client.errors import TimedOut
 from fishgate_client.http import CONNECT_TIMEOUT_S, Key, headers_for, unreachable
 from fishgate_client.message import Reply, Request
@@ -21,6 +22,7 @@ class AsyncHttp:
 
     def __init__(self, url: str, *, key: Key, timeout_s: float, connections: int) -> None:
         self.url = url.rstrip("/")
+        self.shown = without_secrets(self.url)
         self._key = key
         self._timeout_s = timeout_s
         self._connections = connections
@@ -39,9 +41,9 @@ class AsyncHttp:
             ) as response:
                 return Reply(response.status, response.headers, await response.read())
         except asyncio.TimeoutError as error:
-            raise TimedOut(f"no reply from {self.url} within {self._timeout_s:g} seconds") from error
+            raise TimedOut(f"no reply from {self.shown} within {self._timeout_s:g} seconds") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise unreachable(self.url, error) from error
+            raise unreachable(self.shown, error) from error
 
     async def close(self) -> None:
         """Close the connections."""

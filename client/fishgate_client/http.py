@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ReadTimeoutError
 
+from fishgate_client.address import without_secrets
 from fishgate_client.errors import FishgateError, TimedOut, Unreachable
 from fishgate_client.message import Reply, Request
 from fishgate_client.version import USER_AGENT
@@ -26,6 +27,7 @@ class Http:
 
     def __init__(self, url: str, *, key: Key, timeout_s: float, connections: int) -> None:
         self.url = url.rstrip("/")
+        self.shown = without_secrets(self.url)
         self._key = key
         self._timeout_s = timeout_s
         self._session = _session(self.url, connections)
@@ -61,11 +63,11 @@ class Http:
         try:
             yield
         except requests.Timeout as error:
-            raise _timed_out(self.url, self._timeout_s, error) from error
+            raise _timed_out(self.shown, self._timeout_s, error) from error
         except requests.RequestException as error:
             if error.args and isinstance(error.args[0], ReadTimeoutError):  # while the body came
-                raise _timed_out(self.url, self._timeout_s, error) from error
-            raise unreachable(self.url, error) from error
+                raise _timed_out(self.shown, self._timeout_s, error) from error
+            raise unreachable(self.shown, error) from error
 
 
 def headers_for(request: Request, key: Key, timeout_s: float) -> dict[str, str]:

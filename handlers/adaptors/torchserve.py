@@ -38,7 +38,7 @@ class TorchServeMeter:
         from ts.metrics.metric_type_enum import MetricTypes
 
         self._metrics = context.metrics
-        self._counter, self._histogram = MetricTypes.COUNTER, MetricTypes.HISTOGRAM
+        self._counter, self._gauge, self._histogram = MetricTypes.COUNTER, MetricTypes.GAUGE, MetricTypes.HISTOGRAM
 
     def count(self, metric: Metric, amount: int = 1, **labels: str) -> None:
         """Add to a counter."""
@@ -47,6 +47,10 @@ class TorchServeMeter:
     def observe(self, metric: Metric, value: float, **labels: str) -> None:
         """Put a value into a histogram."""
         self._metrics.get_metric(metric.value, self._histogram).add_or_update(round(value, 6), list(labels.values()))
+
+    def show(self, metric: Metric, value: float) -> None:
+        """Set a gauge."""
+        self._metrics.get_metric(metric.value, self._gauge).add_or_update(value, [])
 
 
 def show_own_log() -> None:

@@ -41,11 +41,14 @@ FORBIDDEN_LIBRARIES = {  # room: third-party libraries that it must not know
 }
 
 ENGINE = (  # of the gateway, leaves first: what is behind both doors, and knows neither
-    ("trace", "observing", "pause", "breaker", "cache", "probe", "backend", "window"),
-    ("waiting", "catalogue"),
-    ("suspicion", "delivery"),
+    ("resolving", "sender", "traffic", "version_figures"),
+    ("trace", "observing", "pause", "breaker", "cache", "probe", "backend", "window", "drift_shadow"),
+    ("waiting", "catalogue", "drift", "host_standing", "versions"),
+    ("suspicion", "delivery", "versioned"),
     ("gathering",),
-    ("guarded",),
+    ("guarded", "host"),
+    ("host_watch",),
+    ("hosts",),
     ("identifier",),
 )
 ENGINE_LAYER_OF = {module: number for number, layer in enumerate(ENGINE) for module in layer}

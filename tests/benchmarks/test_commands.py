@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("losses", "isolation", "leaks", "overhead", "gpu", "species_lists")
+COMMANDS = ("losses", "isolation", "leaks", "overhead", "gpu", "species_lists", "soak", "hosts")
 LIMIT_S = 170
 
 

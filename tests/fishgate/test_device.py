@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
 
+from fishgate import device
 from fishgate.device import Device, choose_device, share_cores
 
 
@@ -41,9 +43,29 @@ def test_a_forward_pass_on_a_gpu_runs_in_bfloat16() -> None:
         assert (ones @ ones).dtype == torch.bfloat16
 
 
+@pytest.fixture
+def limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a container's limit stands; there is none yet."""
+    monkeypatch.setattr(device, "CPU_LIMIT", tmp_path / "cpu.max")
+    return tmp_path / "cpu.max"
+
+
 @pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 1, 8), (8, 3, 2), (2, 4, 1), (1, 1, 1), (4, 0, 4)])
-@pytest.mark.usefixtures("threads_restored")
+@pytest.mark.usefixtures("threads_restored", "limit")
 def test_workers_share_the_cores(monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, threads: int) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
     assert share_cores(workers) == threads
     assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize(
+    ("told", "threads"),
+    [("400000 100000", 4), ("250000 100000", 3), ("50000 100000", 1), ("6400000 100000", 8), ("max 100000", 8)],
+)
+@pytest.mark.usefixtures("threads_restored")
+def test_a_container_has_no_more_threads_than_its_limit_lets_run(
+    monkeypatch: pytest.MonkeyPatch, limit: Path, told: str, threads: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    limit.write_text(f"{told}\n")
+    assert share_cores(1) == threads

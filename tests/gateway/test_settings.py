@@ -25,6 +25,12 @@ def test_variables_are_read_by_the_settings_names() -> None:
     assert told.key_store == Path("/srv/fish/api_keys.json")
 
 
+def test_several_hosts_are_told_in_one_variable() -> None:
+    several, name = "http://fish-1:8080,http://fish-2:8080", "dns+http://zero-shot:8080"
+    told = read(TORCHSERVE_URL=several, ZERO_SHOT_URL=name, TORCHSERVE_RESOLVE_S="5")
+    assert (told.torchserve_url, told.zero_shot_url, told.torchserve_resolve_s) == (several, name, 5.0)
+
+
 def test_an_empty_variable_leaves_the_default_but_silences_the_access_log() -> None:
     told = read(PORT="", ACCESS_LOG="")
     assert (told.port, told.access_log) == (8000, "")
@@ -41,6 +47,8 @@ WRONG = {
     "out of range": ({"PORT": "70000"}, "port: .*70000"),
     "below zero": ({"DEADLINE_S": "-1"}, "deadline_s"),
     "larger than TorchServe takes": ({"MAX_PICTURE_BYTES": "99000000"}, "max_picture_bytes"),
+    "no address": ({"TORCHSERVE_URL": "fish:8080"}, "torchserve_url: .*'fish:8080' is no address; allowed are http"),
+    "no address of zero-shot": ({"ZERO_SHOT_URL": "dns+fish"}, "zero_shot_url: .*'dns\\+fish' is no address"),
     "public without keys": ({"HOST": "0.0.0.0", "KEYS_REQUIRED": "false"}, "without API keys .* 0.0.0.0"),
     "public by name without keys": ({"HOST": "fish.example", "KEYS_REQUIRED": "no"}, "without API keys"),
 }

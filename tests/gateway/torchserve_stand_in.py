@@ -75,14 +75,22 @@ class Switches:
 
 
 class StandIn:
-    """Both models behind ``/predictions/NAME`` on a free port of this machine."""
+    """Both models behind ``/predictions/NAME`` on a free port of this machine.
 
-    def __init__(self, *, port: int = 0, token: str | None = None, species_lists: Sequence[str] = ()) -> None:
+    While ``is_mute`` it takes whatever comes and says nothing, as a machine whose cable was pulled.
+    """
+
+    def __init__(
+        self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None, species_lists: Sequence[str] = ()
+    ) -> None:
+        self.is_mute = False
+        self.pings = 0
         self.models = {name: Switches() for name in (EXPERT, ZERO_SHOT)}
         for model in self.models.values():
             model.hold.set()
         self.token = token
         self.species_lists = tuple(species_lists)
+        self.host = host
         self.port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="torchserve stand-in", daemon=True)
@@ -91,7 +99,7 @@ class StandIn:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def expert(self) -> Switches:
@@ -113,9 +121,11 @@ class StandIn:
 
     def end(self) -> None:
         """Vanish for good."""
+        self.is_mute = False
         for model in self.models.values():
             model.hold.set()
         self._do(self._vanish())
+        self._do(self._settle())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -132,9 +142,9 @@ class StandIn:
         app = web.Application(client_max_size=30_000_000)
         app.router.add_post("/predictions/{model}", self._predict)
         app.router.add_get("/ping", self._ping)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.0)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)  # 0 would be for ever
         await self._runner.setup()
-        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self._socket = socket.create_server((self.host, self.port), backlog=128)
         self.port = int(self._socket.getsockname()[1])
         await web.SockSite(self._runner, self._socket).start()
 
@@ -152,11 +162,25 @@ class StandIn:
                 connection.transport.abort()
         await runner.cleanup()
 
+    async def _settle(self) -> None:
+        """Leave no request behind that nobody waits for any more."""
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _ping(self, _request: web.Request) -> web.Response:
+        self.pings += 1
+        await self._speaking()
         return web.json_response({"status": "Healthy"})
+
+    async def _speaking(self) -> None:
+        while self.is_mute:
+            await asyncio.sleep(0.001)
 
     async def _predict(self, request: web.Request) -> web.Response:
         body = await request.read()
+        await self._speaking()
         if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
             return _says(WRONG_TOKEN)
         model = self.models.get(request.match_info["model"])
@@ -288,11 +312,12 @@ def _json(body: bytes) -> web.Response:
 def main() -> None:
     """Run until it is interrupted."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1)")
     parser.add_argument("--port", type=int, default=0, help="0: a free one, which is printed")
     parser.add_argument("--expert-seconds", type=float, default=0.0, help="how long a packet takes the expert")
     parser.add_argument("--zero-shot-seconds", type=float, default=0.0, help="how long a packet takes zero-shot")
     arguments = parser.parse_args()
-    with running(port=arguments.port) as stand_in:
+    with running(host=arguments.host, port=arguments.port) as stand_in:
         stand_in.expert.seconds = arguments.expert_seconds
         stand_in.zero_shot.seconds = arguments.zero_shot_seconds
         print(stand_in.url, flush=True)

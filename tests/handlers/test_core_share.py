@@ -19,6 +19,7 @@ from handlers.adaptors.core_share import CoreShare
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch: pytest.MonkeyPatch, temporary_folder: Path) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr("fishgate.device.CPU_LIMIT", temporary_folder / "no limit")
     monkeypatch.setattr(core_share, "_LOOK_EVERY_S", 0.0)
 
 

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 
 HANDLERS = sorted((ROOT / "handlers").glob("*_handler.py"))
 SOURCES = [*sorted((ROOT / "fishgate").glob("*.py")), *sorted((ROOT / "handlers").rglob("*.py"))]
-KINDS = {"count": "counter", "observe": "histogram"}
+KINDS = {"count": "counter", "observe": "histogram", "show": "gauge"}
 MAX_LINES = 120
 
 Declared = dict[str, tuple[str, list[str]]]
@@ -26,7 +26,7 @@ def declared_metrics() -> Declared:
 
 
 def reported_metrics() -> list[tuple[str, str, list[str]]]:
-    """Name, kind and labels of every call ``….count(Metric.X, …)`` or ``….observe(Metric.X, …)``."""
+    """Name, kind and labels of every call ``….count(Metric.X, …)`` ``….observe(Metric.X, …)`` or ``….show(Metric.X, …)``."""
     calls = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
     return [
         (

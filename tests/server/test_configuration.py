@@ -48,8 +48,8 @@ def test_every_call_needs_a_token(written: dict[str, str]) -> None:
     assert written["disable_token_authorization"] == "false"
 
 
-def test_models_cannot_be_registered_while_it_runs(written: dict[str, str]) -> None:
-    assert written["enable_model_api"] == "false"
+def test_models_can_be_changed_while_it_runs_and_bring_no_requirements(written: dict[str, str]) -> None:
+    assert written["enable_model_api"] == "true"
     assert written["install_py_dep_per_model"] == "false"
 
 
@@ -88,6 +88,11 @@ def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
         device="gpu",
         own_lists=tmp_path / "own",
         host="0.0.0.0",
+        has_gateway=False,
+        torchserve_host="10.0.0.7",
+        metrics_host="0.0.0.0",
+        has_tokens=False,
+        models="expert",
     )
     remember(settings)
     assert recall(tmp_path) == settings
@@ -96,12 +101,25 @@ def test_what_was_remembered_is_recalled(tmp_path: Path) -> None:
 def test_what_an_older_version_remembered_is_recalled(tmp_path: Path) -> None:
     remember(Settings(home=tmp_path, ports=PORTS))
     value = json.loads((tmp_path / "server.json").read_text())
-    for newer in ("own_lists", "host"):
+    for newer in ("own_lists", "host", "has_gateway", "torchserve_host", "metrics_host", "has_tokens", "models"):
         del value[newer]
     for newer in ("gateway", "gateway_grpc"):
         del value["ports"][newer]
     (tmp_path / "server.json").write_text(json.dumps(value))
     assert recall(tmp_path) == Settings(home=tmp_path, ports=replace(PORTS, gateway=8000, gateway_grpc=7080))
+
+
+def test_a_torchserve_for_gateways_elsewhere_opens_inference_and_metrics_only(settings: Settings) -> None:
+    open_to_all = replace(settings, torchserve_host="0.0.0.0", metrics_host="::", has_tokens=False, models="expert")
+    lines = write_files(open_to_all).read_text().splitlines()
+    told = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert told["inference_address"] == "http://0.0.0.0:18080"
+    assert told["metrics_address"] == "http://[::]:18082"
+    assert told["management_address"] == "http://127.0.0.1:18081"
+    assert (told["grpc_inference_address"], told["grpc_management_address"]) == ("127.0.0.1", "127.0.0.1")
+    assert (told["disable_token_authorization"], told["load_models"]) == ("true", "")
+    assert open_to_all.url == "http://127.0.0.1:18080"
+    assert replace(settings, torchserve_host="10.0.0.7").url == "http://10.0.0.7:18080"
 
 
 def test_without_memory_the_defaults_hold(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
+from fishgate_client.address import without_secrets
 from fishgate_client.catalogue import Model, Models
 from fishgate_client.command.record import RecordError
 from fishgate_client.command.rows import Row
@@ -56,7 +56,7 @@ class Provenance:
                 raise RecordError(f"{error}; {_AGAIN}") from error
             self._value["models"] = {name: _told(getattr(models, name)) for name in MODELS}
         self._value["client"] = {"name": "fishgate-client", "version": VERSION}
-        self._value["server"] = {"address": _without_secrets(url), "is_torchserve": is_torchserve}
+        self._value["server"] = {"address": without_secrets(url), "is_torchserve": is_torchserve}
         run = {"began": _now(), "ended": None, "how": None, "to_ask": to_ask, "done_before": done_before}
         self._value.setdefault("runs", []).append(run)
         self._write()
@@ -112,11 +112,6 @@ def _told(model: Model | None) -> dict[str, Any] | None:
         return None
     certificate = asdict(model.certificate) if model.certificate else None
     return {"name": model.name, "version": model.version, "threshold": model.threshold, "certificate": certificate}
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _now() -> str:

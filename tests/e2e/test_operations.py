@@ -1,0 +1,59 @@
+"""Every command of docs/operations.md, one after the other, as its reader runs them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from server.bootstrap import ROOT
+from server.configuration import recall
+from tests.e2e.test_scripts import neighbouring_free_ports
+
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+ALLOWED = {"scripts/doctor": {0, 1}}  # a warning is about this machine, and no fault of the command
+
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
+
+
+def commands() -> list[str]:
+    blocks = CONSOLE.findall((ROOT / "docs" / "operations.md").read_text())
+    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Folders of our own, and this Python before all others; what runs at the end is stopped."""
+    python = Path(sys.executable).parent
+    variables = {
+        **os.environ,
+        "PATH": f"{python}:{os.environ['PATH']}",
+        "FISHGATE_HOME": str(tmp_path / "home"),
+        "FISHGATE_STORE": str(tmp_path / "store"),
+    }
+    yield variables
+    subprocess.run(["scripts/stop"], cwd=ROOT, env=variables, check=True, timeout=120)
+
+
+def test_the_alerts_of_the_rules_are_those_that_are_explained() -> None:
+    rules = "".join(path.read_text() for path in (ROOT / "deploy" / "monitoring" / "rules").glob("*.yml"))
+    explained = re.findall(r"^### (Fishgate\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    assert set(re.findall(r"alert: (\w+)", rules)) == set(explained)
+    assert set(re.findall(r"operations\.md#(\w+)", rules)) == {name.lower() for name in explained}
+
+
+def test_every_command_works(environment: dict[str, str]) -> None:
+    ports = f"--device cpu --base-port {neighbouring_free_ports()}"
+    assert len(commands()) > 10
+    for command in commands():
+        here = command.replace("scripts/serve", f"scripts/serve {ports}")
+        if "8000" in here:
+            here = here.replace("http://127.0.0.1:8000", recall(Path(environment["FISHGATE_HOME"])).gateway_url)
+        done = subprocess.run(here, shell=True, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=290)
+        assert done.returncode in ALLOWED.get(command.split()[0], {0}), f"{command}: {done.stdout}{done.stderr}"
