@@ -125,6 +125,7 @@ def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
 
 async def _break_off(runner: web.AppRunner) -> None:
     """End every connection, also one that is just being made or waits for a client that reads no more."""
+    await asyncio.sleep(0)  # what was accepted becomes a connection: cancelled before, its socket would stay open
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
