@@ -26,6 +26,10 @@ ResultT = TypeVar("ResultT")
 
 _log = logging.getLogger(__name__)
 
+_TASK_BYTES = 65_536
+"""What a task prepares at least, where there is so much: with less, handing it to a thread and back costs more than
+a second thread gains."""
+
 
 def run_batch(
     items: Sequence[ItemT],
@@ -37,20 +41,22 @@ def run_batch(
     meter: Meter,
     model: str,
     at_once: int | None = None,
+    size_of: Callable[[ItemT], int] | None = None,
 ) -> list[ResultT | FishgateError]:
     """Prepare each item on its own, compute the good ones ``at_once`` at a time, finish each, and put all in place.
 
     Without ``at_once`` all are computed in one go; without ``finish`` what is computed is the result.
+    ``size_of`` tells an item's bytes: small ones are prepared several in a task, without it each in its own.
     ``prepare`` and ``finish`` run in ``executor``; what is raised becomes the item's error.
     """
     size = at_once or len(items) or 1
     passes = [items[start : start + size] for start in range(0, len(items), size)]
     tally, finishing = _Tally(), []
-    coming = _prepared(passes[:1], prepare, executor)
+    coming = _prepared(passes[:1], prepare, executor, size_of)
     for number in range(len(passes)):
         with tally.timing(Stage.DECODE):
             ready = list(coming)
-        coming = _prepared(passes[number + 1 : number + 2], prepare, executor)
+        coming = _prepared(passes[number + 1 : number + 2], prepare, executor, size_of)
         found = _pass(ready, compute, tally)
         finishing.append(executor.map(_finisher(finish), [ready], [found]))
     results: list[ResultT | FishgateError] = [result for finished in finishing for one in finished for result in one]
@@ -85,10 +91,29 @@ class _Tally:
 
 
 def _prepared(
-    passes: Sequence[Sequence[ItemT]], prepare: Callable[[ItemT], ReadyT], executor: Executor
+    passes: Sequence[Sequence[ItemT]],
+    prepare: Callable[[ItemT], ReadyT],
+    executor: Executor,
+    size_of: Callable[[ItemT], int] | None,
 ) -> Iterator[ReadyT | FishgateError]:
     """Begin to prepare the items of the passes; reading waits for them, in order."""
-    return executor.map(lambda item: _guarded(prepare, item), [item for items in passes for item in items])
+    portions = [portion for items in passes for portion in _portions(items, size_of)]
+    prepared = executor.map(lambda portion: [_guarded(prepare, item) for item in portion], portions)
+    return (ready for portion in prepared for ready in portion)
+
+
+def _portions(items: Sequence[ItemT], size_of: Callable[[ItemT], int] | None) -> Iterator[list[ItemT]]:
+    """Divide the items into what one task prepares."""
+    portion: list[ItemT] = []
+    size = 0
+    for item in items:
+        portion.append(item)
+        size += _TASK_BYTES if size_of is None else size_of(item)
+        if size >= _TASK_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
 
 
 def _pass(

@@ -61,6 +61,7 @@ class ExpertHandler:
             executor=self._executor,
             meter=self._meter,
             model="expert",
+            size_of=lambda job: job.size,
             at_once=max(self._settings.pictures_at_once, len(rows)),
         )
         replies = []

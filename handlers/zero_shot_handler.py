@@ -52,6 +52,7 @@ class ZeroShotHandler:
             executor=self._executor,
             meter=self._meter,
             model="zero_shot",
+            size_of=lambda job: job.size,
             at_once=max(self._settings.pictures_at_once, len(rows)),
         )
         replies = []

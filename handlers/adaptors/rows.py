@@ -39,6 +39,13 @@ class Job:
 
     source: Fields | PackedPicture
 
+    @property
+    def size(self) -> int:
+        """How many bytes the picture has, about."""
+        if isinstance(self.source, PackedPicture):
+            return len(self.source.picture)
+        return sum(len(value) for value in self.source.values() if isinstance(value, (bytes, bytearray, str)))
+
     def request(self) -> wire.Request:
         """Return what is asked; raise the FishgateError that tells what is wrong with it."""
         if isinstance(self.source, PackedPicture):

@@ -101,6 +101,7 @@ def running(**settings: Any) -> Iterator[StandIn]:
             await site.stop()
             await _break_off(runner)
             await runner.cleanup()
+            await _turns()
 
     task = loop.create_task(start())
     thread = threading.Thread(target=lambda: _run(loop, task))
@@ -125,6 +126,7 @@ def _run(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
 
 async def _break_off(runner: web.AppRunner) -> None:
     """End every connection, also one that is just being made or waits for a client that reads no more."""
+    await _turns()  # what was accepted becomes a connection: cancelled before, its socket would stay open
     rest = asyncio.all_tasks() - {asyncio.current_task()}
     for task in rest:
         task.cancel()
@@ -133,7 +135,13 @@ async def _break_off(runner: web.AppRunner) -> None:
     for connection in runner.server.connections:
         if connection.transport is not None:
             connection.transport.abort()
-    await asyncio.sleep(0)  # for the ends that were just called for
+    await _turns()
+
+
+async def _turns() -> None:
+    """Let the loop do what is due, and what becomes due by that."""
+    for _ in range(10):
+        await asyncio.sleep(0)
 
 
 def _application(stand_in: StandIn) -> web.Application:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -144,8 +146,54 @@ def test_while_one_pass_is_computed_the_next_is_prepared(executor: Executor) -> 
         assert numbers != [1] or prepared.wait(30), "the second was not prepared meanwhile"
         return numbers
 
-    words = {"executor": executor, "meter": SilentMeter(), "model": "expert"}
-    assert run_batch([1, 2], prepare=prepare, compute=compute, at_once=1, **words) == [1, 2]  # type: ignore[arg-type]
+    found: list[Any] = run_batch(
+        [1, 2], prepare=prepare, compute=compute, executor=executor, meter=SilentMeter(), model="expert", at_once=1
+    )
+    assert found == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "tasks"),
+    [
+        ([10, 10, 10, 10], [[0, 1, 2, 3]]),
+        ([100_000, 100_000, 10, 10], [[0], [1], [2, 3]]),
+        ([40_000, 40_000, 10, 100_000], [[0, 1], [2, 3]]),
+    ],
+    ids=["small", "large first", "mixed"],
+)
+def test_small_ones_share_a_task(sizes: list[int], tasks: list[list[int]]) -> None:
+    seen: dict[int, list[int]] = {}
+    task: ContextVar[int] = ContextVar("task")
+
+    class Counting(ThreadPoolExecutor):
+        """Numbers its tasks, and tells each of them its number."""
+
+        def submit(self, function: Any, /, *arguments: Any, **words: Any) -> Any:
+            number = len(seen)
+            seen[number] = []
+
+            def numbered() -> Any:
+                task.set(number)
+                return function(*arguments, **words)
+
+            return super().submit(numbered)
+
+    def prepare(item: int) -> int:
+        seen[task.get()].append(item)
+        return item
+
+    with Counting(2) as executor:
+        results: list[Any] = run_batch(
+            range(4),
+            prepare=prepare,
+            compute=list,
+            executor=executor,
+            meter=SilentMeter(),
+            model="expert",
+            size_of=sizes.__getitem__,
+        )
+    assert results == [0, 1, 2, 3]
+    assert [own for own in seen.values() if own] == tasks
 
 
 def test_several_passes_are_measured_together(executor: Executor) -> None:
