@@ -27,10 +27,17 @@ class WatchRule:
 
 
 class HostWatch:
-    """Watches over ``hosts()``, which may be others each time."""
+    """Watches over ``hosts()``, which may be others each time.
 
-    def __init__(self, hosts: Callable[[], Collection[Host]], rule: WatchRule) -> None:
+    ``may_be_spared`` tells whether others do what a host does. The last one is not given up: on a busy machine it
+    may only be slow to say that it is there, and nobody else could take what it has.
+    """
+
+    def __init__(
+        self, hosts: Callable[[], Collection[Host]], rule: WatchRule, *, may_be_spared: Callable[[Host], bool]
+    ) -> None:
         self._hosts = hosts
+        self._may_be_spared = may_be_spared
         self._rule = rule
 
     async def watch(self) -> None:
@@ -49,6 +56,6 @@ class HostWatch:
             host.came_back()
             return
         host.misses += 1
-        if host.misses >= self._rule.misses:
+        if host.misses >= self._rule.misses and self._may_be_spared(host):
             host.went_out()
             await host.give_up()

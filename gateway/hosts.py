@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -65,7 +65,7 @@ class Hosts:
         if self._directory.has_names:
             self._take_over(await self._directory.look())
             self._tasks.append(asyncio.create_task(self._resolve()))
-        watch = HostWatch(lambda: self._hosts.values(), self._rule.watch)
+        watch = HostWatch(lambda: self._hosts.values(), self._rule.watch, may_be_spared=self._may_be_spared)
         self._tasks.append(asyncio.create_task(watch.watch()))
 
     async def close(self) -> None:
@@ -104,9 +104,10 @@ class Hosts:
     def _chosen(self, model: str, *, but_not: Host | None = None) -> Host | None:
         """Return the host to ask: none may be there."""
         now_s = time.monotonic()
-        there = [host for host in self._hosts.values() if host is not but_not and _is_there(host, model, now_s)]
+        others = [host for host in self._hosts.values() if host is not but_not and _takes_part(host, model)]
+        there = [host for host in others if _is_there(host, model, now_s)]
         # If all fail, the cause may be what they are sent; and better one that fails than nobody.
-        best = [host for host in there if _may_be_asked(host, model, now_s)] or there
+        best = [host for host in there if _may_be_asked(host, model, now_s)] or there or _out(others, model, now_s)
         if not best:
             return None
         chosen = min(best, key=lambda host: self._burden(host, model, now_s))
@@ -117,6 +118,11 @@ class Hosts:
         """Return what is compared: a failure counts as one request more, so that failing quickly attracts nothing."""
         own = host.outstanding[model] + host.standings[model].penalty(now_s)
         return own, host.busy, self._turn_of.get(host.url, -1)
+
+    def _may_be_spared(self, host: Host) -> bool:
+        """Tell whether another host that can be reached has each of its models."""
+        others = [one for one in self._hosts.values() if one is not host and one.is_reachable]
+        return all(any(_takes_part(one, model) for one in others) for model in host.models)
 
     def _count(self, model: str) -> int:
         return sum(model in host.models for host in self._hosts.values())
@@ -156,10 +162,19 @@ class Hosts:
         task.add_done_callback(self._closing.discard)
 
 
+def _takes_part(host: Host, model: str) -> bool:
+    """Tell whether a host is to be asked about a model, if it can be."""
+    return not host.is_leaving and model in host.models
+
+
 def _is_there(host: Host, model: str, now_s: float) -> bool:
     """Tell whether a host may be asked about a model."""
-    is_here = host.is_reachable and not host.is_leaving and model in host.models
-    return is_here and not host.standings[model].is_away(now_s)
+    return host.is_reachable and _takes_part(host, model) and not host.standings[model].is_away(now_s)
+
+
+def _out(hosts: Sequence[Host], model: str, now_s: float) -> list[Host]:
+    """Return those that could not be reached the last time: worth another attempt where there is nobody else."""
+    return [host for host in hosts if not host.is_reachable and not host.standings[model].is_away(now_s)]
 
 
 def _may_be_asked(host: Host, model: str, now_s: float) -> bool:

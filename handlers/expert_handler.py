@@ -104,10 +104,8 @@ class ExpertHandler:
         self._meter.observe(Metric.EXPERT_DOUBT, 1.0 - opinion.best.confidence)
 
     def _describe(self) -> Description:
-        names = tuple(species.name for species in self._lists)
-        return Description(
-            card=self._expert.card, species_lists=names, pictures_at_once=self._settings.pictures_at_once
-        )
+        names, at_once = tuple(species.name for species in self._lists), self._settings.pictures_at_once
+        return Description(card=self._expert.card, species_lists=names, pictures_at_once=at_once)
 
     def _hand_over(self, request: wire.Request, opinion: Opinion) -> wire.HandOver:
         ticket = None

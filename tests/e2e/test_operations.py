@@ -14,17 +14,13 @@ import pytest
 
 from server.bootstrap import ROOT
 from server.configuration import recall
+from tests.documents.console import commands_in
 from tests.e2e.test_scripts import neighbouring_free_ports
 
-CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+DOCUMENT = ROOT / "docs" / "operations.md"
 ALLOWED = {"scripts/doctor": {0, 1}}  # a warning is about this machine, and no fault of the command
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl on this machine")
-
-
-def commands() -> list[str]:
-    blocks = CONSOLE.findall((ROOT / "docs" / "operations.md").read_text())
-    return [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
 
 
 @pytest.fixture
@@ -43,15 +39,16 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 def test_the_alerts_of_the_rules_are_those_that_are_explained() -> None:
     rules = "".join(path.read_text() for path in (ROOT / "deploy" / "monitoring" / "rules").glob("*.yml"))
-    explained = re.findall(r"^### (Fishgate\w+)$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    explained = re.findall(r"^### (Fishgate\w+)$", DOCUMENT.read_text(), re.MULTILINE)
     assert set(re.findall(r"alert: (\w+)", rules)) == set(explained)
     assert set(re.findall(r"operations\.md#(\w+)", rules)) == {name.lower() for name in explained}
 
 
 def test_every_command_works(environment: dict[str, str]) -> None:
     ports = f"--device cpu --base-port {neighbouring_free_ports()}"
-    assert len(commands()) > 10
-    for command in commands():
+    commands = commands_in(DOCUMENT)
+    assert len(commands) > 10
+    for command in commands:
         here = command.replace("scripts/serve", f"scripts/serve {ports}")
         if "8000" in here:
             here = here.replace("http://127.0.0.1:8000", recall(Path(environment["FISHGATE_HOME"])).gateway_url)

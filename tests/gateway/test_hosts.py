@@ -281,6 +281,22 @@ def test_while_no_host_is_there_it_is_unavailable_at_once(servers: list[StandIn]
     run(story)
 
 
+def test_the_last_host_is_not_given_up_however_silent_it_is(servers: list[StandIn]) -> None:
+    async def story() -> None:
+        for server in servers[1:]:
+            await asyncio.to_thread(server.vanish)
+        async with hosts_of(servers) as hosts:
+            last = host_of(hosts, servers[0])
+            servers[0].is_mute = True
+            tasks = begin(hosts, 3)
+            await until(lambda: [host.state for host in hosts.all].count(State.OUT) == 2 and last.misses > 3)
+            assert last.state is State.IN
+            servers[0].is_mute = False
+            assert all(map(is_reply, await asyncio.gather(*tasks)))
+
+    run(story)
+
+
 def test_whoever_hangs_up_leaves_the_host(servers: list[StandIn]) -> None:
     async def story() -> None:
         servers[0].expert.hold.clear()

@@ -26,7 +26,7 @@ def declared_metrics() -> Declared:
 
 
 def reported_metrics() -> list[tuple[str, str, list[str]]]:
-    """Name, kind and labels of every call ``….count(Metric.X, …)`` ``….observe(Metric.X, …)`` or ``….show(Metric.X, …)``."""
+    """Name, kind and labels of every call ``….count(Metric.X, …)``, ``….observe(…)`` or ``….show(…)``."""
     calls = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
     return [
         (
