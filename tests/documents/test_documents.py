@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.settings import Settings
 from server.bootstrap import ROOT
 
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if path.is_file())
@@ -57,3 +58,15 @@ def test_lock_files_name_no_index_and_have_hashes() -> None:
         text = (ROOT / name).read_text()
         assert "://" not in text
         assert text.count("--hash=sha256:") > text.count("==")
+
+
+def test_settings_of_the_gateway_that_are_named_are_settings() -> None:
+    described = [
+        *DOCUMENTS,
+        *sorted((ROOT / "deploy").rglob("*.y*ml")),
+        ROOT / "docker-compose.yml",
+        ROOT / "Dockerfile",
+    ]
+    named = {name for file in described for name in re.findall(r"FISHGATE_GATEWAY_([A-Z_]*[A-Z])", file.read_text())}
+    assert len(named) > 5
+    assert {name for name in named if name.lower() not in Settings.model_fields} == set()
