@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
 
+from benchmarks.background import Background
 from benchmarks.deployments import worker_pids
 from benchmarks.outcome import MeasurementError, say
 from server.management import ManagementError, TorchServe
@@ -26,29 +25,16 @@ class Kill:
     at_s: float
 
 
-class Killer:
+class Killer(Background):
     """Kills every ``every_s`` seconds while its context lasts, of ``models`` in turn; 0 kills nobody."""
 
     def __init__(self, torchserve: TorchServe, *, every_s: float, models: Sequence[str] = MODELS) -> None:
+        super().__init__("killer")
         self.kills: list[Kill] = []
         self.failure: MeasurementError | None = None
         self._torchserve = torchserve
         self._models = models
         self._every_s = every_s
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
-
-    def __enter__(self) -> Killer:
-        if self._every_s > 0:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        if self._every_s > 0:
-            self._thread.join()
 
     def by_model(self) -> dict[str, int]:
         """Return how many workers of each model were killed."""
@@ -57,7 +43,7 @@ class Killer:
 
     def _run(self) -> None:
         turn = 0
-        while not self._is_over.wait(self._every_s):
+        while self._every_s > 0 and not self._is_over.wait(self._every_s):
             try:
                 self.kill(self._models[turn % len(self._models)])
             except (ManagementError, MeasurementError) as error:

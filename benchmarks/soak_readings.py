@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
 
 import psutil
 
+from benchmarks.background import Background
 from benchmarks.footprint import heap_after_collection_mb
 from benchmarks.outcome import MeasurementError
 from server.management import ManagementError
@@ -34,26 +33,15 @@ class Reading:
     heap_mb: float | None = None
 
 
-class Watcher:
+class Watcher(Background):
     """Reads while its context lasts. A process that is not there at a moment is not in its readings."""
 
     def __init__(self, pids: Callable[[], Mapping[str, int]], *, every_s: float, started_s: float) -> None:
+        super().__init__("watcher")
         self.readings: list[Reading] = []
         self._pids = pids
         self._every_s = every_s
         self._started_s = started_s
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
-
-    def __enter__(self) -> Watcher:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         turn = 0

@@ -5,7 +5,6 @@ Owns the processes, the plan of the disturbances, and the record of when each be
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from types import TracebackType
 
 import psutil
 
+from benchmarks.background import Background
 from benchmarks.deployments import java_of, worker_pids
 from benchmarks.doors import Door, gateway_door
 from benchmarks.killer import Killer
@@ -122,27 +122,16 @@ class Stage:
         return any(worker["status"] == "READY" and int(worker["pid"]) not in before for worker in workers)
 
 
-class Disturber:
+class Disturber(Background):
     """Carries out a plan in a thread while its context lasts; ``failure`` is why it could not go on."""
 
     def __init__(self, stage: Stage, events: list[Event], *, started_s: float) -> None:
+        super().__init__("disturber")
         self.done: list[Disturbance] = []
         self.failure: Exception | None = None
         self._stage = stage
         self._events = events
         self._started_s = started_s
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="disturber", daemon=True)
-
-    def __enter__(self) -> Disturber:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._is_over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         try:
