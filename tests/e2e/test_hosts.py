@@ -144,26 +144,26 @@ def test_all_hosts_take_part(gateway: NamedHosts, places: list[Place], load: Loa
     assert all(gateway.answered_by(place.address) > 0 for place in places)
 
 
-def test_a_host_is_killed(gateway: NamedHosts, hosts: Hosts, places: list[Place], load: Load) -> None:
-    killed = places[0]
-    load.none_lost(400, lambda: hosts.kill(killed))
-    gateway.wait_for("the killed host is out", lambda: gateway.state_of(killed.address) == "out")
-    load.none_lost(50, lambda: hosts.start(killed))
-    gateway.wait_for("it is taken back", lambda: gateway.state_of(killed.address) == "in")
-    answered = gateway.answered_by(killed.address)
+@pytest.mark.parametrize(
+    ("number", "harm", "mend"), [(0, Hosts.kill, Hosts.start), (1, Hosts.cut, Hosts.mend)], ids=["killed", "cut off"]
+)
+def test_a_host_goes_and_is_taken_back(
+    gateway: NamedHosts,
+    hosts: Hosts,
+    places: list[Place],
+    load: Load,
+    number: int,
+    harm: Callable[[Hosts, Place], None],
+    mend: Callable[[Hosts, Place], None],
+) -> None:
+    harmed = places[number]
+    load.none_lost(400, lambda: harm(hosts, harmed))
+    gateway.wait_for("the host is out", lambda: gateway.state_of(harmed.address) == "out")
+    load.none_lost(50, lambda: mend(hosts, harmed))
+    gateway.wait_for("it is taken back", lambda: gateway.state_of(harmed.address) == "in")
+    answered = gateway.answered_by(harmed.address)
     load.none_lost(100)
-    assert gateway.answered_by(killed.address) > answered
-
-
-def test_a_host_is_cut_off(gateway: NamedHosts, hosts: Hosts, places: list[Place], load: Load) -> None:
-    cut = places[1]
-    load.none_lost(400, lambda: hosts.cut(cut))
-    gateway.wait_for("the host that was cut off is out", lambda: gateway.state_of(cut.address) == "out")
-    load.none_lost(50, lambda: hosts.mend(cut))
-    gateway.wait_for("it is taken back", lambda: gateway.state_of(cut.address) == "in")
-    answered = gateway.answered_by(cut.address)
-    load.none_lost(100)
-    assert gateway.answered_by(cut.address) > answered
+    assert gateway.answered_by(harmed.address) > answered
 
 
 def test_a_host_is_added(gateway: NamedHosts, hosts: Hosts, places: list[Place], load: Load) -> None:
