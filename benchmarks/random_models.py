@@ -26,6 +26,7 @@ from fishgate.text_embeddings import EMBEDDINGS_FILE, EMBEDDINGS_TENSOR, texts_i
 from fishgate.zero_shot import build_clip
 from server.archives import ModelSource, build_model, build_workflow
 from server.bootstrap import ROOT
+from server.manifests import record_archive
 
 LABELS = 40
 WEIGHTS_FILE = "weights.safetensors"
@@ -111,6 +112,7 @@ def _build(store: Path, name: str, handlers: Path, config: Path, model: Path | N
     with zipfile.ZipFile(store / f"{name}.mar", "a", zipfile.ZIP_STORED) as archive:
         for path in weights:
             archive.write(path, path.name)
+    record_archive(store / f"{name}.mar")
 
 
 def _write(folder: Path, card: ModelCard, network: nn.Module) -> ModelCard:

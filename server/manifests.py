@@ -99,10 +99,13 @@ def pack_files(pack: Path) -> list[str]:
 
 
 def write_manifest(path: Path, hashes: dict[str, str]) -> None:
-    """Write a manifest in one step, and remove the signature of what stood there before."""
+    """Write a manifest in one step, and remove the signature of what stood there before; the same changes nothing."""
+    text = json.dumps(hashes, indent=1, sort_keys=True) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
     signature_of(path).unlink(missing_ok=True)
     prepared = path.with_name(f".{path.name}.{os.getpid()}")
-    prepared.write_text(json.dumps(hashes, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    prepared.write_text(text, encoding="utf-8")
     prepared.replace(path)
 
 

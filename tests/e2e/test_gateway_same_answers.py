@@ -80,7 +80,7 @@ async def by_gateway(server: TorchServe, cases: list[tuple[bytes, dict[str, str]
     """What the gateway's engine says of all cases, asked at the same time."""
     settings = server.settings
     identifier = Identifier(
-        EngineSettings(settings.url, settings.key_file, species_lists=settings.lists, zero_shot_limit_s=100.0)
+        EngineSettings(settings.url, key_file=settings.key_file, species_lists=settings.lists, zero_shot_limit_s=100.0)
     )
 
     async def one(picture: bytes, fields: dict[str, str]) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def test_gateway_and_workflow_say_the_same(server: TorchServe, name: str) -> Non
 
 def test_the_cards_are_those_of_the_pack(server: TorchServe) -> None:
     async def story() -> None:
-        identifier = Identifier(EngineSettings(server.settings.url, server.settings.key_file))
+        identifier = Identifier(EngineSettings(server.settings.url, key_file=server.settings.key_file))
         try:
             catalogue = await identifier.catalogue()
             await identifier.probe()

@@ -61,11 +61,18 @@ def test_request_without_token_is_refused(demo: TorchServe) -> None:
         assert requests.post(url, data=SAMPLE, timeout=30).status_code == 400
 
 
-def test_no_model_can_be_registered_over_the_api(demo: TorchServe) -> None:
+@pytest.mark.parametrize("archive", ["http://127.0.0.1:1/expert.mar", "file:///tmp/expert.mar", "../expert.mar"])
+def test_no_archive_from_outside_the_store_can_be_registered(demo: TorchServe, archive: str) -> None:
     headers = {"Authorization": f"Bearer {demo.token('management')}"}
     url = f"{demo.settings.management_url}/models"
-    reply = requests.post(url, params={"url": "expert.mar"}, headers=headers, timeout=30)
-    assert reply.status_code >= 400
+    reply = requests.post(url, params={"url": archive}, headers=headers, timeout=30)
+    assert reply.status_code in (400, 403, 404), reply.text
+
+
+def test_no_model_can_be_registered_with_another_token(demo: TorchServe) -> None:
+    headers = {"Authorization": f"Bearer {demo.token('inference')}"}
+    url = f"{demo.settings.management_url}/models"
+    assert requests.post(url, params={"url": "expert.mar"}, headers=headers, timeout=30).status_code == 400
 
 
 def test_describe_and_scale_over_rest(demo: TorchServe) -> None:

@@ -143,12 +143,22 @@ def test_building_refuses_a_pack_that_was_tampered_with(
 
 def test_building_writes_the_manifest_and_removes_a_signature_that_no_longer_holds(tmp_path: Path) -> None:
     make_keys(tmp_path / "key")
-    for _ in range(2):
-        build_workflow(tmp_path, ROOT / "handlers" / "fish.cpu.yaml")
+    for device in ("cpu", "gpu"):
+        build_workflow(tmp_path, ROOT / "handlers" / f"fish.{device}.yaml")
         check_store(tmp_path)
         assert not (tmp_path / "MANIFEST.json.sig").exists()
         sign(tmp_path / STORE_MANIFEST, tmp_path / "key")
     assert set(json.loads((tmp_path / STORE_MANIFEST).read_text())) == {"fish.war"}
+
+
+def test_the_same_manifest_again_keeps_its_signature(pack: Path, tmp_path: Path) -> None:
+    make_keys(tmp_path / "key")
+    sign(pack / PACK_MANIFEST, tmp_path / "key")
+    write_pack_manifest(pack)
+    assert (pack / "manifest.json.sig").exists()
+    (pack / "golden.json").write_text("{}")
+    write_pack_manifest(pack)
+    assert not (pack / "manifest.json.sig").exists()
 
 
 @pytest.mark.parametrize("kind", ["expert", "zero_shot"])
