@@ -260,6 +260,7 @@ def test_the_script_makes_keys_signs_and_checks(
     done = script("folder", "--key", tmp_path / "key", store, pack)
     assert done.returncode == 0, done.stderr
     assert script("check", store, pack).stdout.count("signed, and as its manifest says") == 2
+    (pack / "golden.json").write_text("{}")
     write_pack_manifest(pack)
     assert script("check", pack).returncode == 1
 
