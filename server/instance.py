@@ -50,7 +50,24 @@ def start(settings: Settings) -> psutil.Process:
     settings.key_file.unlink(missing_ok=True)
     if settings.log.exists():  # what an earlier server said must not be taken for this one's
         settings.log.replace(settings.log.with_suffix(".log.1"))
-    command = [
+    with settings.log.open("ab") as log:
+        subprocess.run(
+            _command(settings, config),
+            cwd=settings.home,
+            env=environment(settings),
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    remember(settings)
+    return psutil.Process(_read_pid(settings))
+
+
+def _command(settings: Settings, config: Path) -> list[str]:
+    """Return the command that starts TorchServe and comes back."""
+    return [
         sys.executable,
         "-m",
         "ts.model_server",
@@ -65,19 +82,6 @@ def start(settings: Settings) -> psutil.Process:
         "--workflow-store",
         str(settings.store),
     ]
-    with settings.log.open("ab") as log:
-        subprocess.run(
-            command,
-            cwd=settings.home,
-            env=environment(settings),
-            check=True,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    remember(settings)
-    return psutil.Process(_read_pid(settings))
 
 
 def wait_until_ready(
