@@ -39,10 +39,13 @@ class ShadowRule:
 
     ``share`` is that of the accepted pictures, 0 to 1. ``after_s`` lets the answer out first. After a question that
     took zero-shot so many seconds there is none for ``rest`` times as long: 19 leave it a twentieth of its time.
+    A picture that was drawn waits up to ``patience_s`` for a moment in which nobody else wants an answer, and looks
+    for one every ``after_s``: a system with much to do has such moments, only seldom when a picture happens to come.
     """
 
     share: float = 0.0
     after_s: float = 0.05
+    patience_s: float = 60.0
     rest: float = 19.0
     limit_s: float = 20.0
 
@@ -76,7 +79,7 @@ class Shadow:
         """Take a picture that the expert was sure of, if it is drawn and there is time for it. Costs no waiting."""
         if self._draw() >= self._rule.share:
             return
-        if self._asking is not None or time.monotonic() < self._rests_until_s or not self._is_free():
+        if self._asking is not None or time.monotonic() < self._rests_until_s:
             self._tell(None)
             return
         # In a context of its own: what is observed here does not belong to the request that is being answered.
@@ -94,8 +97,7 @@ class Shadow:
         self._asking = None
 
     async def _ask(self, picture: bytes, expert: Opinion) -> None:
-        await asyncio.sleep(self._rule.after_s)
-        if not self._is_free():
+        if not await self._has_time():
             self._tell(None)
             return
         started_s = time.monotonic()
@@ -107,6 +109,16 @@ class Shadow:
         now_s = time.monotonic()
         self._rests_until_s = now_s + self._rule.rest * (now_s - started_s)
         self._tell(verdict)
+
+    async def _has_time(self) -> bool:
+        """Wait for a free moment; return whether one came."""
+        until_s = time.monotonic() + self._rule.patience_s
+        while True:
+            await asyncio.sleep(self._rule.after_s)
+            if self._is_free():
+                return True
+            if time.monotonic() >= until_s:
+                return False
 
     async def _verdict(self, picture: bytes, expert: Opinion) -> Verdict:
         limit_s = self._rule.limit_s

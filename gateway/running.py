@@ -115,5 +115,6 @@ def engine_settings(settings: Settings) -> EngineSettings:
         traffic_file=settings.home / TRAFFIC_FILE,
         cache_bytes=settings.cache_bytes,
         hosts=HostsRule(resolve_s=settings.torchserve_resolve_s),
+        probe_limit_s=settings.deadline_s,
         shadow=ShadowRule(share=settings.shadow_share, limit_s=settings.zero_shot_limit_s),
     )

@@ -98,11 +98,14 @@ def wait_until_ready(
     if settings.has_expert:
         _register_workflow(server)
     answer: dict[str, object] = {}
+    last = "expert" if settings.models == "expert" else "zero_shot"
 
     def is_identified() -> bool:
         answer.clear()
+        if not server.is_loaded(last):  # a trial would wait for it, and nobody would see that it was refused
+            return False
         answer.update(_trial(server, picture))
-        return answer.get("source") == ("expert" if settings.models == "expert" else "zero_shot")
+        return answer.get("source") == last
 
     _wait(is_identified, java, settings, deadline_s)
     return server.identify(picture) if settings.models == "both" else answer

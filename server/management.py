@@ -6,6 +6,7 @@ Owns the tokens' use and the reading of TorchServe's replies; it starts and stop
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
@@ -59,6 +60,10 @@ class TorchServe:
         """Return TorchServe's description of a model: workers, their status, batch size."""
         url = f"{self.settings.management_url}/models/{MODEL_NAMES.get(model, model)}"
         return dict(_json(self._call("GET", url, "management"))[0])
+
+    def is_loaded(self, model: str) -> bool:
+        """Tell whether a model's workers, one at least, have all loaded it."""
+        return are_ready(self.describe(model)["workers"])
 
     def scale(self, model: str, workers: int, *, timeout_s: float = 300) -> dict[str, Any]:
         """Set the number of a model's workers, wait until they are there, and describe it."""
@@ -117,6 +122,11 @@ class TorchServe:
             return requests.request(method, url, headers=headers, timeout=timeout_s, **kwargs)
         except requests.RequestException as error:
             raise ManagementError(f"TorchServe cannot be reached at {url} ({type(error).__name__})") from error
+
+
+def are_ready(workers: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether there are workers, and all have loaded their model."""
+    return bool(workers) and all(worker["status"] == "READY" for worker in workers)
 
 
 def _json(reply: requests.Response) -> Any:

@@ -6,6 +6,8 @@ opened. It does not know what the masks are for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -34,7 +36,8 @@ def open_session(name: str) -> Segmenter:
     """
     if name.startswith(FILE):
         return _of_file(Path(name.removeprefix(FILE)))
-    from rembg.sessions import sessions
+    with _without_compiling():
+        from rembg.sessions import sessions
 
     if name not in sessions:
         raise ValueError(f"there is no rembg session {name!r}; allowed: {FILE}PATH.onnx, {', '.join(sorted(sessions))}")
@@ -62,7 +65,9 @@ def _of_file(path: Path) -> Segmenter:
     if not path.is_file():
         raise SessionUnavailable(f"there is no segmentation network {path}")
     import onnxruntime
-    from rembg.sessions.u2net_custom import U2netCustomSession
+
+    with _without_compiling():
+        from rembg.sessions.u2net_custom import U2netCustomSession
 
     class FileSession(U2netCustomSession):  # type: ignore[misc]
         """rembg's session for networks of one's own, wherever the file lies; rembg allows its own folder only."""
@@ -78,3 +83,18 @@ def _of_file(path: Path) -> Segmenter:
         raise SessionUnavailable(
             f"{path} is no network that onnxruntime can run ({type(error).__name__}: {error})"
         ) from error
+
+
+@contextmanager
+def _without_compiling() -> Iterator[None]:
+    """Import what the block imports without numba's compiler.
+
+    rembg brings alpha matting along, which nobody here asks for; to compile it at its first import takes a minute.
+    """
+    from numba import config
+
+    before, config.DISABLE_JIT = config.DISABLE_JIT, 1
+    try:
+        yield
+    finally:
+        config.DISABLE_JIT = before

@@ -13,7 +13,7 @@ from typing import Any
 from server.deploy.errors import DeployError
 from server.deploy.golden import GoldenSet
 from server.deploy.journal import Change
-from server.management import ManagementError, TorchServe
+from server.management import ManagementError, TorchServe, are_ready
 
 _REFUSAL = "is not served:"
 """Our workers say in one line of TorchServe's log why they refuse a model."""
@@ -121,8 +121,7 @@ class Registry:
         refusals = self._refusals(log_starts_at)
         if refusals:
             raise DeployError(refusals[-1])
-        workers = self._workers(change)
-        return bool(workers) and all(worker["status"] == "READY" for worker in workers)
+        return are_ready(self._workers(change))
 
     def _pending(self, name: str, version: str) -> int:
         found = self._server.versions(name).get(version, {})

@@ -130,3 +130,8 @@ def test_a_gateway_that_ends_is_noticed(system: System, prometheus: Prometheus) 
     system.gateway.kill()
     down = 'ALERTS{alertname="FishgateDown", alertstate="firing", job="fishgate-gateway"}'
     prometheus.until(lambda: prometheus.value(f"{down} and on (instance) up == 0") == 1.0, "its end is noticed")
+
+
+def test_no_alert_is_left_that_has_not_fired(prometheus: Prometheus) -> None:
+    fired = {labels["alertname"] for labels, _ in prometheus.query('max_over_time(ALERTS{alertstate="firing"}[1h])')}
+    assert fired == {alert.where for alert in ALERTS}

@@ -18,9 +18,11 @@ from server.management import TorchServe
 from tests.e2e.conftest import SAMPLE
 
 
-@pytest.fixture(scope="module")
-def door(paced: TorchServe) -> Iterator[str]:
-    """The address of a gateway before a server that may be harmed."""
+@pytest.fixture
+def door(paced: TorchServe, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a gateway before a server that may be harmed, with the settings that the test wants."""
+    for name, value in getattr(request, "param", {}).items():
+        monkeypatch.setenv(f"FISHGATE_GATEWAY_{name}", value)
     process = gateway_process.start(paced.settings)
     try:
         gateway_process.wait_until_ready(paced.settings, process, limit_s=240)
@@ -69,6 +71,7 @@ def until(door: str, status: int) -> None:
         threading.Event().wait(0.1)
 
 
+@pytest.mark.parametrize("door", [{"DEADLINE_S": "8"}], indirect=True, ids=["8 s"])  # so long /readyz tries
 def test_torchserve_is_stopped_and_started_again_under_load(paced: TorchServe, door: str) -> None:
     load = Load(door)
     with load.running():

@@ -23,7 +23,7 @@ from tests.gateway.engine_parts import BRIGHT, DARK, ENOUGH_S, QUICK, RecordingO
 from tests.gateway.torchserve_stand_in import EXPERT, StandIn, running, toy_card
 
 PLAIN = Options()
-ALWAYS = ShadowRule(share=1.0, after_s=0.0, rest=0.0)
+ALWAYS = ShadowRule(share=1.0, after_s=0.001, rest=0.0)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_deferred_pictures_are_sent_though_a_second_opinion_is_under_way(server:
     asyncio.run(story())
 
 
-def test_while_zero_shot_has_work_it_is_not_asked(server: StandIn) -> None:
+def test_while_zero_shot_has_work_a_second_opinion_waits(server: StandIn) -> None:
     drift = RecordingDrift()
 
     async def story() -> None:
@@ -158,12 +158,14 @@ def test_while_zero_shot_has_work_it_is_not_asked(server: StandIn) -> None:
             deferred = asyncio.create_task(ask(identifier, DARK))
             await until(lambda: len(server.zero_shot.packets) == 1)
             await ask(identifier, BRIGHT)
-            assert drift.verdicts == [None]
+            await asyncio.sleep(0.05)
+            assert (drift.verdicts, server.zero_shot.packets) == ([], [["one"]])
             server.zero_shot.hold.set()
             await deferred
+            await until(lambda: bool(drift.verdicts))
 
     asyncio.run(story())
-    assert server.zero_shot.packets == [["one"]]
+    assert server.zero_shot.packets == [["one"], ["shadow"]]
 
 
 def test_a_zero_shot_that_is_left_in_peace_is_not_asked(server: StandIn) -> None:
@@ -172,11 +174,13 @@ def test_a_zero_shot_that_is_left_in_peace_is_not_asked(server: StandIn) -> None
 
     async def story() -> None:
         rule = BreakerRule(failures=1, rest_s=1e6)
-        async with identifier_for(server, drift, zero_shot_limit_s=0.3, breaker=rule) as identifier:
+        shadow = replace(ALWAYS, patience_s=0.0)
+        async with identifier_for(server, drift, zero_shot_limit_s=0.3, breaker=rule, shadow=shadow) as identifier:
             server.zero_shot.fail_next = 10**6
             await ask(identifier, DARK)
             asked = len(server.zero_shot.packets)
             await ask(identifier, BRIGHT)
+            await until(lambda: bool(drift.verdicts))
             assert (drift.verdicts, len(server.zero_shot.packets)) == ([None], asked)
 
     asyncio.run(story())

@@ -17,7 +17,7 @@ from fishgate.taxonomy import Rank
 from gateway.drift_shadow import Shadow, ShadowRule, Verdict, agree
 from tests.gateway.engine_parts import BRIGHT, until
 
-EVERY = ShadowRule(share=1.0, after_s=0.0, rest=0.0)
+EVERY = ShadowRule(share=1.0, after_s=0.0, rest=0.0, patience_s=0.0)
 
 
 def named(
@@ -173,13 +173,14 @@ def test_nothing_is_asked_while_a_client_waits() -> None:
     asyncio.run(story())
 
 
-def test_a_client_that_comes_before_the_question_goes_first() -> None:
-    looks = iter([True, False])
+def test_a_picture_waits_for_a_free_moment() -> None:
+    looks = iter([False, False, True])
 
     async def story() -> None:
-        async with a_story(is_free=lambda: next(looks)) as one:
-            assert await one.asked_about() is None
-            assert one.poster.asked == []
+        rule = ShadowRule(share=1.0, after_s=0.001, rest=0.0)
+        async with a_story(rule=rule, is_free=lambda: next(looks)) as one:
+            assert await one.asked_about() is Verdict.AGREE
+            assert list(looks) == []
 
     asyncio.run(story())
 

@@ -159,7 +159,7 @@ def test_ten_thousand_connections_opened_and_left_do_no_harm(start: Start, stand
 
 
 def test_torchserve_may_go_and_come_back_under_load(start: Start, stand_in: StandIn) -> None:
-    gateway = start(TORCHSERVE_URL=stand_in.url)
+    gateway = start(TORCHSERVE_URL=stand_in.url, DEADLINE_S="4")  # so long /readyz tries before it says no
     gateway.until("/readyz", 200)
     is_over = threading.Event()
     replies: list[requests.Response] = []
