@@ -1,8 +1,9 @@
 """A second opinion on a few of the pictures that the expert was sure of.
 
 Owns which pictures are asked about, when, and what counts as agreement. The client has its answer by then. What it
-costs is bounded: one picture at a time, alone, only while neither model has anything else to do, and then a rest. A
-deferred picture that comes just then waits for one pass at most; a refusal or a loss is told and never asked again.
+costs is bounded: one picture at a time, alone, in a moment in which neither model has anything else to do if one comes
+soon, and then a rest. A deferred picture that comes just then waits for one pass at most; a refusal or a loss is told
+and never asked again. So the sample is one of time rather than of pictures: busy hours weigh less in it.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class ShadowRule:
     ``share`` is that of the accepted pictures, 0 to 1. ``after_s`` lets the answer out first. After a question that
     took zero-shot so many seconds there is none for ``rest`` times as long: 19 leave it a twentieth of its time.
     A picture that was drawn waits up to ``patience_s`` for a moment in which nobody else wants an answer, and looks
-    for one every ``after_s``: a system with much to do has such moments, only seldom when a picture happens to come.
+    for one every ``after_s``. Where none comes it is asked about all the same: models that are never idle are not
+    models that need no watching, and ``rest`` bounds what that costs the others.
     """
 
     share: float = 0.0
@@ -53,9 +55,9 @@ class ShadowRule:
 class Shadow:
     """Asks zero-shot about a sample. To be used inside one running event loop.
 
-    ``is_free`` tells whether no client's picture is before zero-shot or waits for the expert; ``tell`` is told each
-    verdict, or None of a picture that was drawn while there was no time for it; ``draw`` gives a number from 0 to
-    below 1 for each picture.
+    ``is_free`` tells whether no client's picture is before zero-shot or waits for the expert, ``is_well`` whether
+    zero-shot is asked at all at the moment; ``tell`` is told each verdict, or None of a picture that was drawn while
+    there was no time for it; ``draw`` gives a number from 0 to below 1 for each picture.
     """
 
     def __init__(
@@ -64,12 +66,14 @@ class Shadow:
         rule: ShadowRule,
         *,
         is_free: Callable[[], bool],
+        is_well: Callable[[], bool] = lambda: True,
         tell: Callable[[Verdict | None], None],
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._sender = sender
         self._rule = rule
         self._is_free = is_free
+        self._is_well = is_well
         self._tell = tell
         self._draw = draw
         self._asking: asyncio.Task[None] | None = None
@@ -111,14 +115,12 @@ class Shadow:
         self._tell(verdict)
 
     async def _has_time(self) -> bool:
-        """Wait for a free moment; return whether one came."""
+        """Wait for a free moment, as long as patience lasts; return whether zero-shot may be asked then."""
         until_s = time.monotonic() + self._rule.patience_s
-        while True:
+        await asyncio.sleep(self._rule.after_s)
+        while not (self._is_well() and self._is_free()) and time.monotonic() < until_s:
             await asyncio.sleep(self._rule.after_s)
-            if self._is_free():
-                return True
-            if time.monotonic() >= until_s:
-                return False
+        return self._is_well()
 
     async def _verdict(self, picture: bytes, expert: Opinion) -> Verdict:
         limit_s = self._rule.limit_s

@@ -193,13 +193,18 @@ class Identifier:
         self._keeper.doubt()
 
     def _drift_monitor(self, observer: DriftObserver) -> DriftMonitor:
-        shadow = Shadow(self.hosts, self._settings.shadow, is_free=self._is_free, tell=observer.second_opinion)
+        shadow = Shadow(
+            self.hosts,
+            self._settings.shadow,
+            is_free=self._is_free,
+            is_well=lambda: self._breaker.state is State.CLOSED,
+            tell=observer.second_opinion,
+        )
         return DriftMonitor(shadow, observer)
 
     def _is_free(self) -> bool:
-        """Tell whether zero-shot is well and has nothing to do, and nobody waits for the expert either."""
-        is_well = self._breaker.state is State.CLOSED
-        return is_well and self._gatherers["zero_shot"].is_idle and not self._gatherers["expert"].waiting
+        """Tell whether zero-shot has nothing to do, and nobody waits for the expert either."""
+        return self._gatherers["zero_shot"].is_idle and not self._gatherers["expert"].waiting
 
     def _described(self, model: str, description: Description) -> None:
         self._gatherers[model].window.pass_pictures = description.pictures_at_once

@@ -76,7 +76,8 @@ class Settings(Record):
 
     shadow_share: float = Field(default=0.01, ge=0.0, le=1.0)
     """About which part of the pictures that the expert answered zero-shot is asked as well, for the figures of drift:
-    after the answer, one at a time, and only while it has nothing else to do; 0 asks about none."""
+    after the answer, one at a time, at most a twentieth of its time, and while it has nothing else to do if such a
+    moment comes within a minute; 0 asks about none."""
 
     pictures_at_once: int = Field(default=256, ge=1)
     """How many pictures are worked on: enough to fill the packets of both models several times over."""

@@ -83,13 +83,14 @@ async def a_story(
     rule: ShadowRule = EVERY,
     *,
     is_free: Callable[[], bool] = lambda: True,
+    is_well: Callable[[], bool] = lambda: True,
     draw: Callable[[], float] = lambda: 0.0,
     held: bool = False,
 ) -> AsyncIterator[Story]:
     poster, told = Poster(result), list[Verdict | None]()
     if not held:
         poster.hold.set()
-    shadow = Shadow(poster, rule, is_free=is_free, tell=told.append, draw=draw)
+    shadow = Shadow(poster, rule, is_free=is_free, is_well=is_well, tell=told.append, draw=draw)
     try:
         yield Story(poster, shadow, told)
     finally:
@@ -164,9 +165,25 @@ def test_one_picture_at_a_time() -> None:
     asyncio.run(story())
 
 
-def test_nothing_is_asked_while_a_client_waits() -> None:
+def test_where_no_free_moment_comes_it_is_asked_all_the_same() -> None:
+    looks: list[None] = []
+
+    def is_free() -> bool:
+        looks.append(None)
+        return False
+
     async def story() -> None:
-        async with a_story(is_free=lambda: False) as one:
+        rule = ShadowRule(share=1.0, after_s=0.001, rest=0.0, patience_s=0.05)
+        async with a_story(rule=rule, is_free=is_free) as one:
+            assert await one.asked_about() is Verdict.AGREE
+            assert len(looks) > 1
+
+    asyncio.run(story())
+
+
+def test_a_zero_shot_that_is_not_well_is_not_asked() -> None:
+    async def story() -> None:
+        async with a_story(is_well=lambda: False) as one:
             assert await one.asked_about() is None
             assert one.poster.asked == []
 
