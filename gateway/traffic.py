@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pydantic import Field, ValidationError
@@ -58,15 +58,19 @@ NO_TRAFFIC = Traffic()
 
 @dataclass(frozen=True)
 class Seen:
-    """How far the gateway has followed: the mark that it goes by, and the packets still under way elsewhere."""
+    """How far the gateway has followed: the mark that it goes by, and the packets still under way elsewhere.
+
+    ``set_aside`` are the paths of the canaries that failed too often to get any more.
+    """
 
     mark: str
     busy: Mapping[str, int]
+    set_aside: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write it in one step; raises OSError."""
         prepared = path.with_name(f".{path.name}.{os.getpid()}")
-        prepared.write_text(json.dumps({"mark": self.mark, "busy": dict(self.busy)}))
+        prepared.write_text(json.dumps(asdict(self)))
         prepared.replace(path)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from fishgate.errors import SettingError
 from gateway.backend import TORCHSERVE_NAMES
 from gateway.traffic import NO_TRAFFIC, SEEN_FILE, Route, Seen, Target, Traffic, read_traffic
+from gateway.trials import Trials
 
 LOOK_EVERY_S = 0.2
 
@@ -44,12 +45,14 @@ class Versions:
         self.busy: Counter[str] = Counter()
         """How many packets are under way, by the path of their target."""
         self.draw = draw
+        self.trials = Trials()
         self._file = file
         self._on_change = on_change
         self._look_every_s = look_every_s
         self._traffic = NO_TRAFFIC
         self._read: object = None
         self._told: Seen | None = None
+        self._is_mute = False
         self._cards: dict[str, str] = {}
         self._watching: asyncio.Task[None] | None = None
 
@@ -107,23 +110,27 @@ class Versions:
         self.routes = {model: told[model] or default for model, default in _DEFAULTS.items()}
         self._traffic = traffic
         self._cards.clear()
+        self.trials.forget()
         for model, route in self.routes.items():
             canary = f", {route.share:.0%} to {route.canary.path}" if route.canary else ""
             _log.warning("packets of %s go to %s%s", model, route.main.path, canary)
         self._on_change()
 
     def _tell(self, path: Path) -> None:
-        """Write down the mark, and what is still under way to versions that get nothing new."""
+        """Write down the mark, what is still under way to versions that get nothing new, and who was set aside."""
         current = {target.path for route in self.routes.values() for target in (route.main, route.canary) if target}
         busy = {target: packets for target, packets in self.busy.items() if packets and target not in current}
-        seen = Seen(self.mark, busy)
+        seen = Seen(self.mark, busy, tuple(sorted(self.trials.set_aside)))
         if seen == self._told or (self._told is None and not self.mark):
             return
         try:
             seen.write(path)
         except OSError as error:
-            _log.warning("%s cannot be written (%s): no model can be changed", path.name, error.strerror)
-        self._told = seen
+            if not self._is_mute:
+                _log.warning("%s cannot be written (%s): no model can be changed", path.name, error.strerror)
+            self._is_mute = True
+        else:
+            self._told, self._is_mute = seen, False
 
 
 def _signature(path: Path) -> object:

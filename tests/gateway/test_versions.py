@@ -17,6 +17,7 @@ from fishgate.packet import read_description, write_describe, write_packet
 from gateway.backend import WorkerLost
 from gateway.identifier import EngineSettings, Identifier
 from gateway.traffic import SEEN_FILE, TRAFFIC_FILE, read_traffic
+from gateway.trials import TrialRule, Trials
 from gateway.version_figures import PrometheusVersionFigures
 from gateway.versioned import VersionedBackend
 from gateway.versions import Versions
@@ -121,6 +122,91 @@ def test_what_a_canary_fails_at_the_main_version_answers(server: StandIn, file: 
     assert figures == {"gone failed": 2, "default answered": 1, "default refused": 1}
 
 
+def test_a_canary_that_gets_everything_describes_itself(server: StandIn, file: Path) -> None:
+    file.write_text(route(MAIN, OTHER, 1.0))
+    versions = Versions(file)
+    versions.look()
+    (reply,), _ = posted(server, versions, write_describe())
+    assert read_description(reply).card.kind.value == "zero_shot"
+
+
+def hanging(server: StandIn, file: Path, trials: Trials) -> Versions:
+    """Everything goes to a canary that does not answer."""
+    file.write_text(route(MAIN, OTHER, 1.0))
+    versions = Versions(file)
+    versions.trials = trials
+    versions.look()
+    server.zero_shot.hold.clear()
+    return versions
+
+
+def test_a_canary_that_hangs_holds_nobody_up_and_is_set_aside(server: StandIn, file: Path) -> None:
+    versions = hanging(server, file, Trials(TrialRule(failures=2, first_s=0.02, least_s=0.02, times=0.0)))
+    replies, figures = posted(server, versions, TWO, TWO, TWO)
+    assert all(isinstance(reply, bytes) for reply in replies)
+    assert (server.expert.sizes, server.zero_shot.sizes) == ([2, 2, 2], [2, 2])
+    assert figures == {"default failed": 4, "default answered": 3, "default refused": 3}
+    assert versions.busy[ZERO_SHOT] == 0
+
+
+def test_who_was_set_aside_is_told_and_gets_another_chance_with_the_next_file(server: StandIn, file: Path) -> None:
+    versions = hanging(server, file, Trials(TrialRule(failures=1, first_s=0.02)))
+    posted(server, versions, TWO)
+    versions.look()
+    assert json.loads(file.with_name(SEEN_FILE).read_text())["set_aside"] == [ZERO_SHOT]
+    server.zero_shot.hold.set()
+    file.write_text(route(MAIN, OTHER, 1.0, mark="again"))
+    versions.look()
+    posted(server, versions, TWO)
+    assert server.zero_shot.sizes == [2, 2]
+    assert json.loads(file.with_name(SEEN_FILE).read_text()) == {"mark": "again", "busy": {}, "set_aside": []}
+
+
+UNREADABLE = {"no reply at all": b"fish", "one too few": b"[]"}
+
+
+@pytest.mark.parametrize("reply", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_canary_that_cannot_be_read_is_set_aside_at_once(server: StandIn, file: Path, reply: bytes) -> None:
+    file.write_text(route(MAIN, OTHER, 1.0))
+    versions = Versions(file)
+    versions.look()
+    server.zero_shot.raw_reply = reply
+    (answered,), _ = posted(server, versions, TWO)
+    assert isinstance(answered, bytes)
+    assert answered != reply
+    assert versions.trials.set_aside == {ZERO_SHOT}
+
+
+def test_a_failure_now_and_then_sets_nobody_aside() -> None:
+    trials = Trials(TrialRule(failures=2))
+    for _ in range(5):
+        trials.failed("a", "its worker ended")
+        trials.went_well("a")
+    assert trials.set_aside == set()
+    trials.failed("a", "its worker ended")
+    trials.failed("b", "its worker ended")
+    assert trials.set_aside == set()
+    trials.failed("a", "its worker ended")
+    assert trials.set_aside == {"a"}
+
+
+def test_a_canary_is_waited_for_a_few_times_as_long_as_the_main_version() -> None:
+    trials = Trials(TrialRule(times=4.0, least_s=2.0, first_s=10.0))
+    assert trials.limit_s("expert") == 10.0
+    trials.main_took("expert", 3.0)
+    assert (trials.limit_s("expert"), trials.limit_s("zero_shot")) == (12.0, 10.0)
+    for _ in range(200):
+        trials.main_took("expert", 0.01)
+    assert trials.limit_s("expert") == 2.0
+
+
+def test_the_main_version_is_measured_before_there_is_a_canary(server: StandIn, file: Path) -> None:
+    server.expert.seconds = 0.6
+    versions = Versions(file)
+    posted(server, versions, TWO)
+    assert versions.trials.limit_s("expert") > 2.0
+
+
 def test_what_both_fail_at_is_lost(server: StandIn, file: Path) -> None:
     file.write_text(DIVIDED)
     versions = Versions(file, draw=lambda: 0.0)
@@ -145,12 +231,12 @@ def test_the_file_is_followed_and_it_is_told_what_is_still_under_way(server: Sta
         under_way = asyncio.create_task(backend.post("expert", TWO))
         await until(lambda: server.expert.packets != [])
         file.write_text(route(OTHER, mark="first"))
-        await until(lambda: told() == {"mark": "first", "busy": {EXPERT: 1}})
+        await until(lambda: told() == {"mark": "first", "busy": {EXPERT: 1}, "set_aside": []})
         server.expert.hold.set()
         await under_way
-        await until(lambda: told() == {"mark": "first", "busy": {}})
+        await until(lambda: told() == {"mark": "first", "busy": {}, "set_aside": []})
         file.unlink()
-        await until(lambda: told() == {"mark": "", "busy": {}})
+        await until(lambda: told() == {"mark": "", "busy": {}, "set_aside": []})
         await versions.close()
         await backend.close()
 
