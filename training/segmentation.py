@@ -91,8 +91,9 @@ def _without_compiling() -> Iterator[None]:
 
     rembg brings alpha matting along, which nobody here asks for; to compile it at its first import takes a minute.
     """
-    from numba import config
+    import numba
 
+    config: Any = numba.config
     before, config.DISABLE_JIT = config.DISABLE_JIT, 1
     try:
         yield

@@ -53,7 +53,8 @@ def posted(server: StandIn, versions: Versions, *bodies: bytes) -> tuple[list[An
     registry = CollectorRegistry()
 
     async def story() -> list[Any]:
-        backend, results = VersionedBackend(server.url, None, versions, PrometheusVersionFigures(registry)), []
+        backend = VersionedBackend(server.url, None, versions, PrometheusVersionFigures(registry))
+        results: list[Any] = []
         for body in bodies:
             try:
                 results.append(await backend.post("expert", body))
