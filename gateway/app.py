@@ -96,7 +96,7 @@ def _layers(service: Service, log: AccessLog, spans: Spans) -> list[Middleware]:
     """Return the layers, outermost first: an error has to pass the layer for foreign pages on its way out."""
     settings = service.settings
     return [
-        Middleware(Accounting, metrics=service.metrics, log=log, spans=spans),
+        Middleware(Accounting, draining=service.entrance.draining, metrics=service.metrics, log=log, spans=spans),
         *([_cors(settings)] if settings.cors_origins else []),
         Middleware(Admission, entrance=service.entrance, metrics_open=settings.metrics_open),
     ]

@@ -18,13 +18,19 @@ class Draining:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.is_announced = False
+        """Whether whoever asks is to be told that this gateway ends; it still takes on what comes."""
         self.has_begun = False
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
+    def announce(self) -> None:
+        """Let everybody know, so that they go elsewhere, and go on meanwhile."""
+        self.is_announced = True
+
     def begin(self) -> None:
         """Take on nothing new from now on."""
-        self.has_begun = True
+        self.is_announced = self.has_begun = True
 
     @contextmanager
     def request(self) -> Iterator[None]:

@@ -68,7 +68,9 @@ class Gateway:
         self._watching = asyncio.create_task(self.readiness.watch())
 
     async def drain(self) -> None:
-        """Take on nothing new, and finish what was begun, within the limit that is set."""
+        """Let everybody go elsewhere, then take on nothing new, and finish what was begun, within the limits set."""
+        self.entrance.draining.announce()
+        await asyncio.sleep(self.settings.lame_duck_s)
         self.entrance.draining.begin()
         is_finished, _ = await asyncio.gather(self.http.drain(), self.rpc.stop(self.settings.drain_limit_s))
         if not is_finished:

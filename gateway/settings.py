@@ -114,8 +114,12 @@ class Settings(Record):
     connections: int = Field(default=16_000, ge=1)
     """How many connections may be open, idle ones included; the number of open files may allow fewer."""
 
+    lame_duck_s: float = Field(default=0.0, ge=0.0, le=300.0)
+    """How long new requests are still answered after SIGTERM, while ``/readyz`` says no and every reply closes its
+    connection: so long as whoever sends them here may take to notice. Alone on its address a gateway needs none."""
+
     drain_limit_s: float = Field(default=30.0, ge=0.0)
-    """How long requests in flight may take to finish after SIGTERM."""
+    """How long requests in flight may take to finish after SIGTERM and ``lame_duck_s``."""
 
     access_log: str = "-"
     """The file of the access log; ``-`` is the standard output, an empty text none."""

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fishgate.errors import InternalError
 from gateway.access_log import AccessLog
+from gateway.draining import Draining
 from gateway.exchange import CURRENT, Exchange
 from gateway.http.hanging_up import HungUp
 from gateway.http.replies import error_response
@@ -42,8 +43,9 @@ _log = logging.getLogger(__name__)
 class Accounting:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, log: AccessLog, spans: Spans) -> None:
+    def __init__(self, app: ASGIApp, *, draining: Draining, metrics: Metrics, log: AccessLog, spans: Spans) -> None:
         self._app = app
+        self._draining = draining
         self._metrics = metrics
         self._access_log = log
         self._spans = spans
@@ -70,6 +72,8 @@ class Accounting:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
                 message["headers"] = _with_headers(message.get("headers", []), exchange)
+                if self._draining.is_announced:  # else the client would ask again on a connection that ends
+                    message["headers"] = _closing(message["headers"])
             else:
                 exchange.bytes_out += len(message.get("body", b""))
             await send(message)
@@ -125,6 +129,10 @@ def _with_headers(headers: list[tuple[bytes, bytes]], exchange: Exchange) -> lis
     if not any(name == b"content-security-policy" for name, _ in headers):
         own.append(_NO_DOCUMENT)
     return own
+
+
+def _closing(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return [*((name, value) for name, value in headers if name != b"connection"), (b"connection", b"close")]
 
 
 def _server_timing(exchange: Exchange) -> str:

@@ -42,7 +42,7 @@ class HealthRoutes:
 
     async def ready(self, request: Request) -> Response:
         """Tell that pictures can be identified; raises Overloaded, saying why not, or ShuttingDown."""
-        if self._service.entrance.draining.has_begun:
+        if self._service.entrance.draining.is_announced:
             raise ShuttingDown("not ready: the gateway is shutting down")
         self._service.readiness.check()
         return _status("ready")

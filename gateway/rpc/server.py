@@ -78,7 +78,7 @@ class RpcServer:
         """Tell the health service whenever readiness changes, which tells nobody of that itself."""
         was_ready = False
         while True:
-            is_ready = self._service.readiness.is_ready
+            is_ready = self._service.readiness.is_ready and not self._service.entrance.draining.is_announced
             if is_ready is not was_ready:
                 await self._tell_health(is_ready)
                 was_ready = is_ready

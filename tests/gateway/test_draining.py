@@ -42,6 +42,18 @@ def test_nothing_new_is_taken_on() -> None:
     run(work())
 
 
+def test_what_is_announced_is_not_begun() -> None:
+    async def work() -> None:
+        draining = Draining()
+        draining.announce()
+        with draining.request():
+            assert (draining.is_announced, draining.has_begun, draining.in_flight) == (True, False, 1)
+        draining.begin()
+        assert draining.has_begun
+
+    run(work())
+
+
 def test_the_wait_has_an_end() -> None:
     async def work() -> None:
         draining = Draining()

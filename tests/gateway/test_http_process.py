@@ -131,6 +131,31 @@ def test_what_is_in_flight_is_finished_before_it_ends(start: Start, stand_in: St
     assert gateway.child.returncode == 0, said
 
 
+def test_while_it_is_leaving_it_answers_and_sends_everybody_elsewhere(start: Start, stand_in: StandIn) -> None:
+    gateway = start(TORCHSERVE_URL=stand_in.url, LAME_DUCK_S="300")
+    gateway.until("/readyz", 200)
+    with requests.Session() as kept_alive:
+        first = kept_alive.post(f"{gateway.url}/v1/identify", data=drawn(), timeout=30)
+        gateway.child.send_signal(signal.SIGTERM)
+        gateway.until("/readyz", 503)
+        replies = [first, *(kept_alive.post(f"{gateway.url}/v1/identify", data=drawn(), timeout=30) for _ in range(3))]
+    assert [(reply.status_code, reply.headers.get("connection")) for reply in replies] == [
+        (200, None),
+        *[(200, "close")] * 3,
+    ]
+    gateway.child.send_signal(signal.SIGTERM)
+    said = gateway.said()
+    assert gateway.child.returncode == 0, said
+
+
+def test_when_its_time_is_over_it_ends_by_itself(start: Start, stand_in: StandIn) -> None:
+    gateway = start(TORCHSERVE_URL=stand_in.url, LAME_DUCK_S="0.3")
+    gateway.until("/readyz", 200)
+    gateway.child.send_signal(signal.SIGTERM)
+    said = gateway.said()
+    assert gateway.child.returncode == 0, said
+
+
 def test_a_second_signal_does_not_wait(start: Start, stand_in: StandIn) -> None:
     gateway = start(TORCHSERVE_URL=stand_in.url)
     gateway.until("/readyz", 200)
