@@ -41,6 +41,17 @@ def test_health_follows_readiness(tmp_path: Path, service: str) -> None:
         assert next(watching).status == NOT_SERVING
 
 
+def test_health_is_the_first_to_tell_that_the_gateway_ends(tmp_path: Path) -> None:
+    with rpc_door(tmp_path) as door, grpc.insecure_channel(f"127.0.0.1:{door.port}") as channel:
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(), timeout=LIMIT_S)
+        while next(watching).status != SERVING:
+            pass
+        door.call_soon(door.entrance.draining.announce)
+        assert next(watching).status == NOT_SERVING
+        with stub_for(door) as stub:
+            assert stub.Ping(Empty(), timeout=LIMIT_S).health == '{\n  "status": "Healthy"\n}'
+
+
 def test_ping_says_what_torchserve_says(tmp_path: Path) -> None:
     engine = ToldEngine(is_awake=False)
     with rpc_door(tmp_path, engine) as door, stub_for(door) as stub:
