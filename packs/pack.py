@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Folders:
-    """``models`` holds the committed templates; packs go to ``<output>/<name>/hub``."""
+    """Where is what: the committed templates in ``<models>/<name>``, packs in ``<output>/<name>/hub``."""
 
     models: Path
     output: Path

@@ -18,7 +18,8 @@ from packs.errors import ForeignWeights, TemplateError
 from packs.hub import RemoteFile, Snapshot
 from packs.sources import EXPERT, ZERO_SHOT, Source
 
-TEMPLATE_FILE = "card_template.json"
+TEMPLATE_FILE = "hub_card_template.json"
+"""Beside the folder of the pack, not in it: where the pack comes in a volume, that hides what the folder held."""
 WEIGHTS_FILE = "weights.safetensors"
 _UNSEALED = "0" * 64
 
@@ -40,7 +41,7 @@ def unsealed_card(
     try:
         return ModelCard.model_validate(value)
     except ValidationError as error:
-        raise TemplateError(f"{source.name}/hub/{TEMPLATE_FILE} makes no model card: {explain(error)}") from None
+        raise TemplateError(f"{source.name}/{TEMPLATE_FILE} makes no model card: {explain(error)}") from None
 
 
 def sealed_card(card: ModelCard, weights_sha256: str) -> ModelCard:
@@ -50,7 +51,7 @@ def sealed_card(card: ModelCard, weights_sha256: str) -> ModelCard:
 
 def read_template(source: Source, models: Path) -> dict[str, Any]:
     """Read a committed template as plain values."""
-    return _read_object(models / source.name / "hub" / TEMPLATE_FILE, TemplateError)
+    return _read_object(models / source.name / TEMPLATE_FILE, TemplateError)
 
 
 def borrowed_labels(models: Path) -> dict[str, Any]:

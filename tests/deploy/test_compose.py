@@ -1,4 +1,4 @@
-"""docker-compose.yml: valid by the schema; one published door, volumes as all that can be written, limits, secrets."""
+"""docker-compose.yml: valid by the schema; one door for others, volumes as all that can be written, limits, secrets."""
 
 from __future__ import annotations
 
@@ -51,15 +51,50 @@ def test_a_profile_starts_one_fishgate_with_its_monitoring(profile: str, started
     assert {name for name in SERVICES if profile in service(name)["profiles"]} == started
 
 
-def test_outside_only_the_gateway_is_published_and_grafana_on_this_machine() -> None:
+def test_published_are_the_gateway_and_on_this_machine_alone_grafana_and_prometheus() -> None:
     published = {name: service(name)["ports"] for name in SERVICES if "ports" in service(name)}
     door = ["127.0.0.1:8000:8000", "127.0.0.1:7080:7080"]
-    assert published == {"fishgate": door, "fishgate-gpu": door, "grafana": ["127.0.0.1:3000:3000"]}
+    assert published == {
+        "fishgate": door,
+        "fishgate-gpu": door,
+        "grafana": ["127.0.0.1:3000:3000"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+    }
+
+
+@pytest.mark.parametrize("name", ["grafana", "prometheus"])
+def test_no_variable_publishes_the_monitoring_to_others(name: str) -> None:
+    told = yaml.safe_load(COMPOSE_FILE.read_text())["services"][name]["ports"]
+    assert [port.rpartition(":")[0].rpartition(":")[0] for port in told] == ["127.0.0.1"]
+
+
+def test_none_of_torchserves_ports_is_published() -> None:
+    inside = {port.split(":")[-1] for name in SERVICES for port in service(name).get("ports", [])}
+    assert inside.isdisjoint({"8080", "8081", "8082", "7070", "7071"})
 
 
 def test_metrics_travel_on_a_network_that_leads_nowhere_else() -> None:
     assert read_compose()["networks"]["metrics"] == {"internal": True}
-    assert service("prometheus")["networks"] == ["metrics"]
+    assert {name for name in SERVICES if "metrics" in service(name).get("networks", [])} == {
+        *FISHGATES,
+        "prometheus",
+        "grafana",
+    }
+
+
+def test_prometheus_reaches_an_alertmanager_and_is_reached_from_this_machine() -> None:
+    networks = read_compose()["networks"]
+    leading_out = [name for name in service("prometheus")["networks"] if not (networks[name] or {}).get("internal")]
+    assert leading_out == ["alerts"], "an internal network publishes no port, and no alert leaves it"
+    assert {name for name in SERVICES if "alerts" in service(name)["networks"]} == {"prometheus"}
+
+
+def test_alertmanagers_are_looked_for_in_a_folder_that_is_there() -> None:
+    configured = yaml.safe_load((MONITORING / "prometheus.yml").read_text())["alerting"]["alertmanagers"]
+    [pattern] = [file for told in configured for found in told["file_sd_configs"] for file in found["files"]]
+    folder = MONITORING / Path(pattern).parent
+    assert targets("prometheus")[f"/etc/prometheus/{Path(pattern).parent}"] == f"./{folder.relative_to(ROOT)}"
+    assert (folder / "README.md").is_file(), "an empty folder is not kept by git, and Docker would make one of root's"
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -99,6 +134,13 @@ def test_the_command_is_the_one_that_the_image_has(name: str) -> None:
     told = service(name)["command"]
     assert told[:3] == image.command()[:3] == ["python", "scripts/serve", "--foreground"]
     assert f"--device={'gpu' if name.endswith('gpu') else 'cpu'}" in told
+
+
+def test_fetching_runs_the_image_that_is_built_here() -> None:
+    """Without the same build, Docker looks for an image of that name elsewhere."""
+    for key in ("image", "build"):
+        assert service("fetch")[key] == service("fishgate")[key]
+    assert service("fetch")["command"] == ["python", "scripts/fetch_models"]
 
 
 def test_only_the_gpu_profile_asks_for_a_gpu() -> None:

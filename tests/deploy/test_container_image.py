@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from packs.hub import RemoteFile, Snapshot
+from packs.sources import SOURCES, Source
+from packs.templates import read_template, unsealed_card
 from server.archives import model_sources
 from tests.conftest import ROOT
 from tests.deploy import image
@@ -82,6 +85,17 @@ def test_a_stray_file_stays_outside(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("x")
     patterns = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
     assert name not in set(exclude_paths(str(tmp_path), patterns))
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_what_a_fetch_reads_is_in_the_image_and_no_volume_hides_it(source: Source, tmp_path: Path) -> None:
+    image.unpack(tmp_path)
+    models = tmp_path / "models"
+    shutil.rmtree(models / source.name / "hub", ignore_errors=True)  # an empty volume lies there
+    assert read_template(source, models) == read_template(source, ROOT / "models")
+    published = RemoteFile(source.weights[0], None, None)
+    card = unsealed_card(source, Snapshot(source.repository, "0" * 40, {}), published, models=models)
+    assert (card.kind, card.version) == (source.kind, "hub-00000000")
 
 
 def test_only_the_gateway_is_exposed_and_the_health_check_identifies() -> None:

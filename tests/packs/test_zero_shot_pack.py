@@ -21,6 +21,7 @@ from packs.hub import Hub
 from packs.layout import wanted_state
 from packs.pack import Folders, fetch_pack
 from packs.sources import ZERO_SHOT
+from packs.templates import TEMPLATE_FILE
 from tests.packs.conftest import ROOT
 from tests.packs.hub_stand_in import FIRST_COMMIT, HubStandIn
 
@@ -55,7 +56,8 @@ def tiny_state() -> dict[str, torch.Tensor]:
 def folders(tmp_path: Path) -> Folders:
     """Templates of our own, so that the labels do not hang on the demo pack."""
     for name in ("expert", "zero_shot"):
-        shutil.copytree(ROOT / "models" / name / "hub", tmp_path / "templates" / name / "hub")
+        (tmp_path / "templates" / name).mkdir(parents=True)
+        shutil.copy(ROOT / "models" / name / TEMPLATE_FILE, tmp_path / "templates" / name)
     return Folders(models=tmp_path / "templates", output=tmp_path / "models")
 
 
@@ -166,7 +168,7 @@ def test_the_real_network_is_fetched_and_loads(server: HubStandIn, hub: Hub, fol
     pack = fetch(hub, folders)
 
     card = read_card(pack, kind=Kind.ZERO_SHOT)
-    template = json.loads((folders.models / "zero_shot" / "hub" / "card_template.json").read_text(encoding="utf-8"))
+    template = json.loads((folders.models / "zero_shot" / TEMPLATE_FILE).read_text(encoding="utf-8"))
     assert card.architecture.config == VIT_L_14 == template["architecture"]["config"]
     assert sum(tensor.numel() for tensor in wanted_state(card).values()) == 427_616_513
     load_weights(build_clip(card), card, checked_weights(card, pack))
