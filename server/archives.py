@@ -19,7 +19,7 @@ from pathlib import Path
 
 from server.bootstrap import ROOT
 from server.fingerprints import files_in, fingerprint
-from server.manifests import STORE_MANIFEST, ManifestError, read_manifest, record_archive
+from server.manifests import CARD, STORE_MANIFEST, ManifestError, pack_files, read_manifest, record_archive
 from server.signatures import KEY_VARIABLE, public_key_file
 from server.verifying import Untrusted, check_pack
 
@@ -216,10 +216,17 @@ def _stage(source: ModelSource, content: Path) -> None:
 
 
 def _model_files(source: ModelSource) -> list[Path]:
-    """Return the card and the tensors; what else lies in the folder of a pack stays there."""
+    """Return the card and the tensors, which its manifest vouches for; what else lies in a pack's folder stays there.
+
+    Raises BuildError for a pack with a symbolic link in it.
+    """
     if source.model is None:
         return []
-    return [path for path in files_in(source.model) if path.name == "model_card.json" or path.suffix == ".safetensors"]
+    try:
+        names = pack_files(source.model)
+    except ManifestError as error:
+        raise BuildError(str(error)) from None
+    return [source.model / name for name in names if name == CARD or name.endswith(".safetensors")]
 
 
 def _archive(module: str, scratch: Path, *arguments: str) -> None:

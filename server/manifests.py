@@ -48,7 +48,11 @@ def read_manifest(path: Path) -> dict[str, str]:
 
 
 def archives_in(store: Path) -> list[str]:
-    """Return the paths of all archives in a store, also in folders below: TorchServe may load those too."""
+    """Return the paths of all archives in a store, also in folders below: TorchServe may load those too.
+
+    Raises ManifestError for a store with a symbolic link in it.
+    """
+    _refuse_links(store)
     return sorted(
         path.relative_to(store).as_posix()
         for path in store.rglob("*")
@@ -78,7 +82,7 @@ def forget_archive(archive: Path) -> None:
 def write_pack_manifest(pack: Path) -> Path:
     """Write the manifest of a model pack, of all files that are in its folder now, and return its path.
 
-    Raises ManifestError for a folder that is no pack.
+    Raises ManifestError for a folder that is no pack, or has a symbolic link in it.
     """
     if not (pack / CARD).is_file():
         raise ManifestError(f"{pack} is no model pack: there is no {CARD} in it")
@@ -88,14 +92,26 @@ def write_pack_manifest(pack: Path) -> Path:
 
 
 def pack_files(pack: Path) -> list[str]:
-    """Return the paths of what belongs to a pack: all but hidden files, the manifest and its signature."""
+    """Return the paths of what belongs to a pack: all but hidden files, the manifest and its signature.
+
+    Hidden lists do belong to it, for whoever reads a folder of lists reads them too.
+    Raises ManifestError for a pack with a symbolic link in it.
+    """
+    _refuse_links(pack)
     own = (PACK_MANIFEST, PACK_MANIFEST + SIGNATURE_SUFFIX)
     names = [path.relative_to(pack) for path in files_in(pack)]
     return [
         name.as_posix()
         for name in names
-        if name.as_posix() not in own and not any(part.startswith(".") for part in name.parts)
+        if name.as_posix() not in own and (name.suffix == ".csv" or not any(part[0] == "." for part in name.parts))
     ]
+
+
+def _refuse_links(folder: Path) -> None:
+    """A link may lead elsewhere tomorrow, and what lies in a linked folder is not searched; the folder may be one."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise ManifestError(f"{path} is a symbolic link, and only files are vouched for; put a copy in its place")
 
 
 def write_manifest(path: Path, hashes: dict[str, str]) -> None:

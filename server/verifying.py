@@ -7,6 +7,7 @@ can be demanded (``server.signatures``).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from server.manifests import (
@@ -35,7 +36,7 @@ class Untrusted(Exception):
 def check_store(store: Path, *, demand_signature: bool = True) -> None:
     """Raise Untrusted unless every archive in the store is in its manifest, and as it was when that was written."""
     hashes = _trusted(store / STORE_MANIFEST, _BUILD, demand_signature=demand_signature)
-    for name in sorted({*hashes, *archives_in(store)}):
+    for name in sorted({*hashes, *_seen(archives_in, store)}):
         _check(store / name, hashes.get(name), _ANEW)
 
 
@@ -45,25 +46,24 @@ def check_archive(archive: Path) -> None:
     _check(archive, hashes.get(archive.name), _ANEW)
 
 
-def check_pack(pack: Path, *, demand_signature: bool = True) -> bool:
-    """Raise Untrusted unless the files of a model pack are as they were when its manifest was written.
-
-    A pack without one is refused only where signatures are demanded; False is returned for it. Then the card's hash
-    of the weights, which workers check, is all that vouches for it.
-    """
-    path = pack / PACK_MANIFEST
-    if not path.exists() and public_key_file() is None:
-        return False
-    advice = f"write one with scripts/sign manifest {pack}"
-    hashes = _trusted(path, advice, demand_signature=demand_signature)
-    served = {name for name in pack_files(pack) if _is_served(name)}
+def check_pack(pack: Path, *, demand_signature: bool = True) -> None:
+    """Raise Untrusted unless a model pack has a manifest and its files are as they were when that was written."""
+    advice = f"if it is your own, write one with scripts/sign manifest {pack}"
+    hashes = _trusted(pack / PACK_MANIFEST, advice, demand_signature=demand_signature)
+    served = {name for name in _seen(pack_files, pack) if _is_served(name)}
     for name in sorted({*hashes, *served}):
         _check(pack / name, hashes.get(name), _RESTORE)
-    return True
 
 
 def _is_served(name: str) -> bool:
     return name == CARD or (name.endswith((".safetensors", ".csv", ".npy")) and not name.endswith(_COMPUTED))
+
+
+def _seen(search: Callable[[Path], list[str]], folder: Path) -> list[str]:
+    try:
+        return search(folder)
+    except ManifestError as error:
+        raise Untrusted(f"{error}; nothing in {folder} is served") from None
 
 
 def _trusted(manifest: Path, advice: str, *, demand_signature: bool) -> dict[str, str]:

@@ -7,14 +7,19 @@ from collections.abc import Iterator
 from server.archives import BuildError, model_sources, outdated
 from server.configuration import Settings
 from server.doctor.finding import Finding, broken, good, warning
-from server.manifests import archives_in
+from server.manifests import ManifestError, archives_in
 from server.signatures import KEY_VARIABLE, public_key_file
 from server.verifying import Untrusted, check_pack, check_store
 
 
 def check_archives(settings: Settings) -> Iterator[Finding]:
     """Find archives that were tampered with, or that are older than what they are built of."""
-    if not settings.store.is_dir() or not archives_in(settings.store):
+    try:
+        names = archives_in(settings.store) if settings.store.is_dir() else []
+    except ManifestError as error:
+        yield _refused("archives", error)
+        return
+    if not names:
         yield warning("archives", f"there are none in {settings.store}", "run scripts/serve, which builds them")
         return
     try:
@@ -30,16 +35,15 @@ def check_archives(settings: Settings) -> Iterator[Finding]:
     if old:
         yield warning("archives", f"{', '.join(old)}: not of what is here now", "run scripts/serve, which builds them")
     else:
-        yield good("archives", f"{len(archives_in(settings.store))}, {_vouched_for()}, and current")
+        yield good("archives", f"{len(names)}, {_vouched_for()}, and current")
 
 
 def check_packs(settings: Settings) -> Iterator[Finding]:
     """Find a model pack that is missing, was tampered with, or has no manifest."""
     try:
         for source in model_sources(settings.pack, settings.device):
-            if source.model is not None and not check_pack(source.model):
-                advice = f"write one with scripts/sign manifest {source.model}"
-                yield warning("packs", f"{source.model} has no manifest", advice)
+            if source.model is not None:
+                check_pack(source.model)
     except BuildError as error:
         yield broken("packs", str(error), "or serve another with scripts/serve --packs")
     except Untrusted as error:
@@ -48,7 +52,7 @@ def check_packs(settings: Settings) -> Iterator[Finding]:
         yield good("packs", f"{settings.pack}, {_vouched_for()}")
 
 
-def _refused(part: str, error: Untrusted) -> Finding:
+def _refused(part: str, error: Untrusted | ManifestError) -> Finding:
     seen, _, advice = str(error).partition("; ")
     return broken(part, seen, advice)
 

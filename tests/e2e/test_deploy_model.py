@@ -19,6 +19,7 @@ from server.deploy.deploying import Deployer
 from server.deploy.errors import DeployError
 from server.deploy.registry import Limits
 from server.management import TorchServe
+from server.manifests import write_pack_manifest
 from server.verifying import check_store
 from tests.e2e.conftest import SAMPLE, running_server
 from tests.e2e.test_gateway_faults import Load
@@ -67,6 +68,7 @@ class Scene:
         folder = self.folder / version / kind.value
         folder.mkdir(parents=True, exist_ok=True)
         write_card(paced_card(kind).model_copy(update={"version": version}), folder)
+        write_pack_manifest(folder)
         return ModelSource(kind.value, HERE / f"{kind.value}_handler.py", CONFIGS[kind], folder)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from server import archives
 from server.archives import BuildError, ModelSource, build, build_model, build_workflow, model_sources
+from server.manifests import write_pack_manifest
 from tests.conftest import ROOT
 from tests.toys import card_json, write_features
 
@@ -19,6 +20,7 @@ def write_model(folder: Path, content: bytes = b"weights") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_card.json").write_text(json.dumps(card_json()))
     (folder / "weights.safetensors").write_bytes(content)
+    write_pack_manifest(folder)
     return folder
 
 
@@ -70,6 +72,15 @@ def test_an_archive_holds_every_file_that_the_card_names(tmp_path: Path) -> None
     build_model(tmp_path, source(model))
     with zipfile.ZipFile(tmp_path / "expert.mar") as opened:
         assert opened.read("gate.safetensors") == (model / "gate.safetensors").read_bytes()
+
+
+def test_a_card_deeper_in_a_pack_does_not_take_the_place_of_its_own(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model")
+    (model / "older").mkdir()
+    (model / "older" / "model_card.json").write_text("{}")
+    build_model(tmp_path, source(model))
+    with zipfile.ZipFile(tmp_path / "expert.mar") as opened:
+        assert opened.read("model_card.json") == (model / "model_card.json").read_bytes()
 
 
 def test_an_archive_holds_nothing_that_python_wrote(expert_archive: Path) -> None:

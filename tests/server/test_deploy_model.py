@@ -25,11 +25,11 @@ from server.deploy.journal import JOURNAL, Phase, read_journal
 from server.deploy.leftovers import clear_leftovers
 from server.deploy.registry import Limits
 from server.management import ManagementError
-from server.manifests import record_archive
+from server.manifests import record_archive, write_pack_manifest
 from server.verifying import check_store
 from tests.server.versions_stand_in import Held, VersionsStandIn, running
 
-QUICK = Limits(load_s=5, follow_s=5, drain_s=5, settle_s=0, look_every_s=0.01, warm_rounds=1)
+QUICK = Limits(load_s=5, follow_s=5, drain_s=5, settle_s=0, watch_s=0, look_every_s=0.01, warm_rounds=1)
 NAMES = {"expert": "fish__expert", "zero_shot": "zero_shot"}
 
 
@@ -85,6 +85,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     for folder in (home, store, model):
         folder.mkdir()
     (model / "model_card.json").write_text(json.dumps({"version": "toy 2"}))
+    write_pack_manifest(model)
     (store / "expert.mar").write_bytes(b"old")
     record_archive(store / "expert.mar")
     (home / "fish.jpg").write_bytes(b"a picture")

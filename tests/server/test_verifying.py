@@ -15,7 +15,15 @@ from server.archives import BuildError, ModelSource, build, build_workflow
 from server.bootstrap import ROOT
 from server.configuration import Settings, free_ports
 from server.instance import StartError, start
-from server.manifests import CARD, PACK_MANIFEST, STORE_MANIFEST, forget_archive, record_archive, write_pack_manifest
+from server.manifests import (
+    CARD,
+    PACK_MANIFEST,
+    STORE_MANIFEST,
+    ManifestError,
+    forget_archive,
+    record_archive,
+    write_pack_manifest,
+)
 from server.signatures import KEY_VARIABLE, SignatureError, make_keys, sign
 from server.verifying import Untrusted, check_archive, check_pack, check_store
 from tests.server.toy_stores import write_pack, write_store
@@ -51,7 +59,7 @@ def truncate(path: Path) -> None:
 def test_what_was_built_is_trusted(store: Path, pack: Path) -> None:
     check_store(store)
     check_archive(store / "zero_shot.mar")
-    assert check_pack(pack) is True
+    check_pack(pack)
 
 
 STORE_TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -64,9 +72,15 @@ STORE_TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
         "sub/expert.mar does not stand in the manifest",
     ),
     "no manifest": (lambda store: (store / STORE_MANIFEST).unlink(), "there is no MANIFEST.json; build the archives"),
+    "a linked folder": (lambda store: link(store / "more", store.parent), "more is a symbolic link, and only files"),
+    "a linked archive": (lambda store: link(store / "sea.mar", store / "fish.war"), "sea.mar is a symbolic link"),
     "manifest cut short": (lambda store: halve(store / STORE_MANIFEST), "MANIFEST.json is damaged"),
     "manifest of another form": (lambda store: (store / STORE_MANIFEST).write_text("[]"), "wanted is an object"),
 }
+
+
+def link(path: Path, target: Path) -> None:
+    path.symlink_to(target)
 
 
 def halve(path: Path) -> None:
@@ -102,6 +116,10 @@ def test_an_archive_comes_and_goes_with_its_line(store: Path) -> None:
     check_store(store)
 
 
+def lay_elsewhere(folder: Path) -> None:
+    link(folder, folder.rename(folder.parents[1] / "elsewhere"))
+
+
 PACK_TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "weights": (lambda pack: flip(pack / "weights.safetensors"), "weights.safetensors is not the file"),
     "card": (lambda pack: flip(pack / CARD), "model_card.json is not the file"),
@@ -109,6 +127,12 @@ PACK_TROUBLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "more tensors": (lambda pack: (pack / "gate.safetensors").write_bytes(b"x"), "gate.safetensors does not stand"),
     "a list more": (lambda pack: (pack / "species_lists" / "sea.csv").write_text("x"), "sea.csv does not stand"),
     "gone": (lambda pack: (pack / "weights.safetensors").unlink(), "weights.safetensors stands in .* not there"),
+    "a hidden list": (lambda pack: (pack / "species_lists" / ".sea.csv").write_text("x"), ".sea.csv does not stand"),
+    "lists elsewhere": (lambda pack: lay_elsewhere(pack / "species_lists"), "species_lists is a symbolic link"),
+    "no manifest": (
+        lambda pack: (pack / PACK_MANIFEST).unlink(),
+        "there is no manifest.json; if it is your own, write one with scripts/sign manifest",
+    ),
 }
 
 
@@ -121,22 +145,26 @@ def test_a_pack_that_was_tampered_with_is_refused(pack: Path, harm: Callable[[Pa
 
 def test_embeddings_that_were_computed_beside_a_list_are_no_trouble(pack: Path) -> None:
     (pack / "species_lists" / "lake.0123.embeddings.npy").write_bytes(b"computed")
-    assert check_pack(pack) is True
+    check_pack(pack)
 
 
-def test_a_pack_without_manifest_is_told_apart(pack: Path) -> None:
+def test_no_manifest_is_written_for_a_pack_with_a_link(pack: Path) -> None:
     (pack / PACK_MANIFEST).unlink()
-    assert check_pack(pack) is False
+    link(pack / "gate.safetensors", pack / "weights.safetensors")
+    with pytest.raises(ManifestError, match=r"gate\.safetensors is a symbolic link, .* put a copy in its place"):
+        write_pack_manifest(pack)
+    assert not (pack / PACK_MANIFEST).exists()
 
 
-def test_building_refuses_a_pack_that_was_tampered_with(
-    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("harm", "message"), PACK_TROUBLES.values(), ids=PACK_TROUBLES)
+def test_nothing_is_built_of_a_pack_that_was_tampered_with(
+    pack: Path, harm: Callable[[Path], None], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handler, config = ROOT / "handlers/expert_handler.py", ROOT / "models/expert/model-config.cpu.yaml"
     source = ModelSource("expert", handler, config, pack)
     monkeypatch.setattr("server.archives.model_sources", lambda pack, device: (source,))
-    flip(pack / "weights.safetensors")
-    with pytest.raises(BuildError, match=r"weights\.safetensors is not the file that was built"):
+    harm(pack)
+    with pytest.raises(BuildError, match=message):
         build(tmp_path / "store", pack="toy", device="cpu", say=print)
     assert not list((tmp_path / "store").iterdir())
 
@@ -163,7 +191,7 @@ def test_the_same_manifest_again_keeps_its_signature(pack: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("kind", ["expert", "zero_shot"])
 def test_the_demo_pack_is_as_its_manifest_says(kind: str) -> None:
-    assert check_pack(ROOT / "models" / kind / "demo"), "scripts/sign manifest models/*/demo"
+    check_pack(ROOT / "models" / kind / "demo")  # otherwise: scripts/sign manifest models/*/demo
 
 
 class TestSigned:
@@ -178,7 +206,7 @@ class TestSigned:
         sign(pack / PACK_MANIFEST, tmp_path / "owner")
         check_store(store)
         check_archive(store / "expert.mar")
-        assert check_pack(pack) is True
+        check_pack(pack)
 
     def test_what_nobody_signed_is_refused(self, store: Path, pack: Path) -> None:
         with pytest.raises(Untrusted, match=r"MANIFEST\.json is not signed, and FISHGATE_PUBLIC_KEY demands it"):

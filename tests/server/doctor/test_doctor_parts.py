@@ -29,7 +29,7 @@ from server.doctor.page import as_json, as_text
 from server.doctor.ports import check_ports
 from server.doctor.tokens import check_keys, check_tokens
 from server.doctor.versions import check_python, check_requirements, locked
-from server.manifests import PACK_MANIFEST, sha256_of
+from server.manifests import PACK_MANIFEST, sha256_of, write_pack_manifest
 from server.signatures import KEY_VARIABLE, make_keys
 from tests.server.toy_stores import write_pack, write_store
 
@@ -218,6 +218,8 @@ def test_archives_that_are_not_there_or_tampered_with_are_found(settings: Settin
     found = only(check_archives(settings), BROKEN)
     assert "expert.mar is not the file that was built" in found.seen
     assert "scripts/build_archives" in found.mend
+    (settings.store / "more").symlink_to(settings.home)
+    assert "more is a symbolic link" in only(check_archives(settings), BROKEN).seen
 
 
 def test_archives_that_are_stale_are_found(settings: Settings) -> None:
@@ -248,11 +250,14 @@ def test_packs_that_are_missing_tampered_with_or_without_manifest_are_found(sett
     only(check_packs(settings), GOOD)
     expert = toy_root / "models" / "expert" / "demo"
     (expert / PACK_MANIFEST).unlink()
-    assert "has no manifest" in next(iter(check_packs(settings))).seen
+    found = only(check_packs(settings), BROKEN)
+    assert "there is no manifest.json" in found.seen
+    assert found.mend == f"if it is your own, write one with scripts/sign manifest {expert}"
+    write_pack_manifest(expert)
     zero_shot = toy_root / "models" / "zero_shot" / "demo"
     before = sha256_of(zero_shot / "weights.safetensors")
     (zero_shot / "weights.safetensors").write_bytes(b"others")
-    assert before[:16] in list(check_packs(settings))[-1].seen
+    assert before[:16] in only(check_packs(settings), BROKEN).seen
     (expert / "model_card.json").unlink()
     assert "has no card for expert" in only(check_packs(settings), BROKEN).seen
 
