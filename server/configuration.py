@@ -14,14 +14,17 @@ import string
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from server.bootstrap import ROOT
+from server.storing import write_whole
 
 # Where the program itself cannot be written to, as in a container, these two lead to a folder that can.
 DEFAULT_HOME = Path(os.environ.get("FISHGATE_HOME") or ROOT / ".run")
 DEFAULT_STORE = Path(os.environ.get("FISHGATE_STORE") or ROOT / "model_store")
 DEFAULT_LISTS = ROOT / "species_lists"
 LOOPBACK = "127.0.0.1"
+_MEMORY = "server.json"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,17 @@ class Ports:
 
 
 PORT_COUNT = len(fields(Ports))
+
+
+class SettingsError(SystemExit):
+    """What was remembered of a server cannot be read; the message says what to do.
+
+    A script that has no better use for it ends with that one line, and status 1.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = f"fishgate: {message}"
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,11 @@ class Settings:
     def has_zero_shot(self) -> bool:
         """Whether zero-shot is served."""
         return self.models in ("both", "zero_shot")
+
+    @property
+    def served_models(self) -> tuple[str, ...]:
+        """Which models of a pack are served."""
+        return ("expert", "zero_shot") if self.models == "both" else (self.models,)
 
     @property
     def served(self) -> str:
@@ -178,15 +197,29 @@ def remember(settings: Settings) -> None:
         "models": settings.models,
         "ports": asdict(settings.ports),
     }
-    (settings.home / "server.json").write_text(json.dumps(value, indent=1))
+    write_whole(settings.home / _MEMORY, json.dumps(value, indent=1))
 
 
 def recall(home: Path = DEFAULT_HOME) -> Settings:
-    """Read back what ``remember`` wrote; the defaults if nothing was written."""
-    path = home / "server.json"
-    if not path.exists():
-        return Settings(home=home)
-    value = json.loads(path.read_text())
+    """Read back what ``remember`` wrote; the defaults if nothing was written. Raises SettingsError."""
+    return recall_if_known(home) or Settings(home=home)
+
+
+def recall_if_known(home: Path) -> Settings | None:
+    """Read back what ``remember`` wrote; None if nothing was written. Raises SettingsError."""
+    path = home / _MEMORY
+    try:
+        return _settings_in(home, json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        advice = "remove it, and call scripts/serve with the options that this server was started with"
+        raise SettingsError(f"{path} is damaged ({error!r}); {advice}") from None
+
+
+def _settings_in(home: Path, value: dict[str, Any]) -> Settings:
     return Settings(
         home=home,
         store=Path(value["store"]),

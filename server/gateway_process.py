@@ -23,6 +23,7 @@ from server.instance import StartError
 
 PREFIX = "FISHGATE_GATEWAY_"
 HOME_VARIABLE = f"{PREFIX}HOME"
+HOSTS_VARIABLE = f"{PREFIX}TORCHSERVE_URL"
 _COMMAND = ["-m", "gateway"]
 _STOP_LIMIT_S = 60.0  # longer than the gateway itself lets requests in flight take
 
@@ -99,6 +100,11 @@ def stop(settings: Settings, *, limit_s: float = _STOP_LIMIT_S) -> bool:
     psutil.wait_procs(left, timeout=10.0)
     _record(settings).unlink(missing_ok=True)
     return bool(ours)
+
+
+def asks_elsewhere(settings: Settings) -> bool:
+    """Tell whether this process was given another TorchServe, or several, for the gateway to ask."""
+    return os.environ.get(HOSTS_VARIABLE, settings.url) != settings.url
 
 
 def environment(settings: Settings) -> dict[str, str]:

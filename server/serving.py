@@ -1,6 +1,6 @@
-"""What ``scripts/serve`` does, step by step, saying what it does.
+"""What ``scripts/serve`` does: it reads its command line, brings Fishgate up, and stays if it is told to.
 
-Owns the order of the steps and what is left alone because it is right already.
+Owns what the command line means, what of it is refused, and the exit status.
 """
 
 from __future__ import annotations
@@ -9,9 +9,7 @@ import argparse
 import signal
 import sys
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -19,8 +17,7 @@ import psutil
 import pynvml
 
 from server import gateway_process
-from server.archives import BuildError, build
-from server.bootstrap import ROOT
+from server.archives import BuildError
 from server.configuration import (
     DEFAULT_HOME,
     DEFAULT_LISTS,
@@ -29,27 +26,32 @@ from server.configuration import (
     PORT_COUNT,
     Ports,
     Settings,
-    recall,
-    remember,
+    recall_if_known,
 )
+from server.deploy.alone import alone
+from server.deploy.errors import DeployError
+from server.deploy.leftovers import remembered_pack
 from server.following import follow
-from server.instance import StartError, clear_before_start, running, start, stop, wait_until_ready
-from server.lists import prepare_lists
+from server.instance import StartError
 from server.management import ManagementError
+from server.saying import say
+from server.starting import SAMPLE, bring_up, stop_all
 from server.tables import show_addresses, show_answers
-
-SAMPLE = ROOT / "samples" / "drawn_goldfish.jpg"
 
 
 def serve(options: argparse.Namespace) -> int:
     """Bring the server up; return the exit status."""
-    settings = settings_from(options)
-    if options.foreground:
-        _stop_all_when_told(settings)
     try:
+        settings = settings_from(options)
+        if options.foreground:
+            _stop_all_when_told(settings)
         _refuse_half_a_server(settings)
-        processes, answer = bring_up(settings, limit_s=options.wait)
-    except (BuildError, StartError, ManagementError) as error:
+        _refuse_hosts_elsewhere(settings)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with alone(settings.home, "scripts/serve"):
+            settings = settings_from(options)  # once more: now nobody else changes what was served last
+            processes, answer = bring_up(settings, limit_s=options.wait)
+    except (BuildError, StartError, ManagementError, DeployError) as error:
         say(str(error))
         return 1
     show_answers([(SAMPLE.name, answer if settings.models == "both" else _best_of(answer))])
@@ -65,14 +67,19 @@ def _best_of(opinion: dict[str, Any]) -> dict[str, Any]:
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """Turn the command line into settings."""
+    """Turn the command line into settings; pack and device are those of the last start if it names none.
+
+    Raises DeployError if it cannot be told which pack was served.
+    """
     first = options.base_port
+    home = (options.home or DEFAULT_HOME).resolve()
+    known = recall_if_known(home)
     return Settings(
-        home=(options.home or DEFAULT_HOME).resolve(),
+        home=home,
         store=(options.store or DEFAULT_STORE).resolve(),
         ports=Ports(*range(first, first + PORT_COUNT)) if first else Ports(),
-        pack=options.packs,
-        device=present_device(options.device),
+        pack=options.packs or remembered_pack(home),
+        device=present_device(options.device or (known.device if known else "auto")),
         own_lists=(options.species_lists or DEFAULT_LISTS).resolve(),
         host=options.listen or LOOPBACK,
         has_gateway=not options.no_gateway,
@@ -98,61 +105,13 @@ def _refuse_half_a_server(settings: Settings) -> None:
         )
 
 
-def bring_up(settings: Settings, *, limit_s: float) -> tuple[list[psutil.Process], dict[str, Any]]:
-    """Build what has changed, start TorchServe and the gateway unless they run so already, and identify the sample.
-
-    Returns the processes of both, or of TorchServe alone. What was started is stopped again if it does not come up.
-    """
-    clear_before_start(settings)
-    is_built = build(settings.store, pack=settings.pack, device=settings.device, say=say)
-    is_changed = prepare_lists(settings, say) or is_built
-    deadline_s = time.monotonic() + limit_s
-    try:
-        java, answer = _bring_up_torchserve(settings, is_changed=is_changed, limit_s=limit_s)
-        gateways = _bring_up_gateways(settings, limit_s=deadline_s - time.monotonic())
-    except BaseException:
-        stop_all(settings)
-        raise
-    remember(settings)
-    return [java, *gateways], answer
-
-
-def stop_all(settings: Settings) -> bool:
-    """Stop the gateway, which finishes what it has begun, and then TorchServe; return whether either was running."""
-    was_open = gateway_process.stop(settings)
-    return stop(settings) or was_open
-
-
-def _bring_up_torchserve(
-    settings: Settings, *, is_changed: bool, limit_s: float
-) -> tuple[psutil.Process, dict[str, Any]]:
-    java = running(settings)
-    # What is said of the gateway is nothing to TorchServe.
-    known = replace(recall(settings.home), host=settings.host, has_gateway=settings.has_gateway)
-    if java and (is_changed or known != settings):
-        say("something has changed: stopping the running server")
-        stop_all(settings)
-        java = None
-    if java is None:
-        say(f"starting TorchServe with the {settings.pack} pack on the {settings.device}")
-        java = start(settings)
-    return java, wait_until_ready(settings, java, SAMPLE.read_bytes(), limit_s=limit_s, say=say)
-
-
-def _bring_up_gateways(settings: Settings, *, limit_s: float) -> list[psutil.Process]:
-    """Return the one gateway, or none where none is wanted."""
-    gateway = gateway_process.running(settings)
-    if gateway and not (settings.has_gateway and gateway_process.is_current(settings)):
-        say("something has changed: stopping the running gateway")
-        gateway_process.stop(settings)
-        gateway = None
-    if not settings.has_gateway:
-        return []
-    if gateway is None:
-        say("starting the gateway")
-        gateway = gateway_process.start(settings)
-    gateway_process.wait_until_ready(settings, gateway, limit_s=limit_s)
-    return [gateway]
+def _refuse_hosts_elsewhere(settings: Settings) -> None:
+    """Raise StartError where a gateway for other hosts seems to be wanted: the one here asks its own TorchServe."""
+    if settings.has_gateway and gateway_process.asks_elsewhere(settings):
+        raise StartError(
+            f"{gateway_process.HOSTS_VARIABLE} is set, and scripts/serve starts a gateway before its own TorchServe: "
+            "start a gateway for several hosts with .venv/bin/python -m gateway (docs/operations.md), or unset it here"
+        )
 
 
 def stay(settings: Settings, processes: Sequence[psutil.Process]) -> int:
@@ -188,8 +147,3 @@ def present_device(wanted: str) -> str:
         return "gpu" if pynvml.nvmlDeviceGetCount() > 0 else "cpu"
     except pynvml.NVMLError:
         return "cpu"
-
-
-def say(text: str) -> None:
-    """Tell the user what is going on."""
-    print(f"fishgate: {text}", file=sys.stderr, flush=True)

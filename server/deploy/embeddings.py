@@ -14,8 +14,8 @@ from pathlib import Path
 
 from server.configuration import Settings
 from server.deploy.errors import DeployError
-from server.deploy.storing import write_whole
 from server.lists import prepare_lists
+from server.storing import write_whole
 
 _ADDED = "added.json"
 

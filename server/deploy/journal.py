@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 
 from server.deploy.errors import DeployError
-from server.deploy.storing import write_whole
+from server.storing import write_whole
 
 JOURNAL = "deployment.json"
 

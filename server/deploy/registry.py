@@ -23,14 +23,16 @@ _REFUSAL = "is not served:"
 class Limits:
     """How long is waited, in seconds: for workers to load, for the gateway to follow, for TorchServe's queue.
 
-    ``settle_s`` is what a worker gets beyond an empty queue, for what it has in its hands. ``warm_rounds`` is how often
-    the golden pictures are sent to a new version before it counts.
+    ``settle_s`` is what a worker gets beyond an empty queue, for what it has in its hands. ``watch_s`` is how long a
+    new version gets every packet while the old one still stands in for it: the gateway asks within about a second what
+    the new one is. ``warm_rounds`` is how often the golden pictures are sent to a new version before it counts.
     """
 
     load_s: float = 600.0
     follow_s: float = 180.0
     drain_s: float = 120.0
     settle_s: float = 2.0
+    watch_s: float = 3.0
     look_every_s: float = 0.2
     warm_rounds: int = 3
 

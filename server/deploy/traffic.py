@@ -9,9 +9,10 @@ import json
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from server.deploy.journal import Change
-from server.deploy.storing import write_whole
+from server.storing import write_whole
 
 TRAFFIC_FILE = "traffic.json"
 SEEN_FILE = "traffic_seen.json"
@@ -28,7 +29,10 @@ def send_to_new(home: Path, changes: Sequence[Change]) -> str:
 
 
 def send_share_to_new(home: Path, changes: Sequence[Change], share: float) -> str:
-    """Let a share of the packets go to the new versions, the others to the default; return the mark."""
+    """Let a share of the packets go to the new versions, the others to the default; return the mark.
+
+    What a new version fails at goes to the default too, and after some failures all of it: see ``set_aside``.
+    """
     return _write(
         home,
         {
@@ -45,11 +49,23 @@ def forget_traffic(home: Path) -> None:
 
 def has_left(home: Path, mark: str, paths: Sequence[str]) -> bool:
     """Tell whether the gateway goes by this writing, and nothing is under way to these addresses any more."""
+    seen = _read(home / SEEN_FILE)
+    return bool(seen.get("mark") == mark) and not any(seen.get("busy", {}).get(path) for path in paths)
+
+
+def set_aside(home: Path) -> list[str]:
+    """Return the addresses that the gateway sends nothing more since the last writing, for they failed."""
+    told, seen = _read(home / TRAFFIC_FILE), _read(home / SEEN_FILE)
+    is_followed = "mark" in told and told["mark"] == seen.get("mark")
+    return [str(path) for path in seen.get("set_aside", [])] if is_followed else []
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return what stands in a file; nothing if it is not there or cannot be read, as if nobody had written it yet."""
     try:
-        seen = json.loads((home / SEEN_FILE).read_text(encoding="utf-8"))
-        return bool(seen["mark"] == mark) and not any(seen["busy"].get(path) for path in paths)
-    except (OSError, ValueError, KeyError):
-        return False
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def _target(name: str, version: str | None) -> dict[str, object]:
