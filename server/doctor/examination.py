@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-from server.configuration import Settings
+from server.configuration import Settings, SettingsError, recall
 from server.doctor.archives import check_archives, check_packs
+from server.doctor.deployment import check_deployment
 from server.doctor.finding import Finding, broken
 from server.doctor.gpu import check_gpu
 from server.doctor.java import check_java
@@ -33,7 +35,22 @@ CHECKS: tuple[Check, ...] = (
     check_keys,
     check_torchserve,
     check_gateway,
+    check_deployment,
 )
+
+OF_ANY: tuple[Check, ...] = (check_python, check_requirements, check_java)
+"""Those that need not know how an installation is set up."""
+
+
+def examine_home(home: Path) -> Iterator[Finding]:
+    """Return what is found of the installation in a home folder; little, if it is not known how it is set up."""
+    try:
+        settings = recall(home)
+    except SettingsError as error:
+        yield _unknown(error)
+        yield from examine(Settings(home=home), OF_ANY)
+    else:
+        yield from examine(settings)
 
 
 def examine(settings: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Finding]:
@@ -45,3 +62,10 @@ def examine(settings: Settings, checks: Iterable[Check] = CHECKS) -> Iterator[Fi
             part = getattr(check, "__name__", "?").removeprefix("check_")
             seen = f"the check itself failed ({type(error).__name__}: {str(error)[:200]})"
             yield broken(part, seen, "mend the other lines first; if it stays, this is an error of scripts/doctor")
+
+
+def _unknown(error: SettingsError) -> Finding:
+    seen, _, advice = str(error).partition("; ")
+    return broken(
+        "settings", f"{seen}: ports, folders and processes cannot be looked at", advice or "let this user read it"
+    )

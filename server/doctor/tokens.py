@@ -1,8 +1,9 @@
-"""Who may come in: TorchServe's tokens and the gateway's API keys."""
+"""Who may come in: TorchServe's tokens, which expire, and the gateway's API keys, which do not."""
 
 from __future__ import annotations
 
 import json
+import os
 import stat
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -14,6 +15,9 @@ from server.configuration import LOOPBACK, Settings
 from server.doctor.finding import Finding, broken, good, warning
 
 KEY_STORE = "api_keys.json"
+MOUNTED_KEYS = "FISHGATE_GATEWAY_KEY_FILES"
+"""The gateway's setting that names files with a key each, commas between them."""
+
 SOON = timedelta(days=14)
 _ANEW = "run scripts/stop, then scripts/serve: each start makes new ones"
 
@@ -37,6 +41,12 @@ def check_keys(settings: Settings) -> Iterator[Finding]:
         advice = f"restore it, or remove it and make new keys with scripts/keys add NAME --home {settings.home}"
         yield broken("keys", f"{path} cannot be read ({type(error).__name__}): nobody gets in", advice)
         return
+    mounted = [Path(part.strip()) for part in os.environ.get(MOUNTED_KEYS, "").split(",") if part.strip()]
+    for file in mounted:
+        if not os.access(file, os.R_OK):
+            seen = f"{file} of ${MOUNTED_KEYS} cannot be read, and no gateway starts without it"
+            yield broken("keys", seen, "write a key into it, or take it out of the variable, and run scripts/serve")
+    names += [file.name for file in mounted]
     if settings.host != LOOPBACK and not names:
         seen = f"the gateway listens on {settings.host}, where every request needs a key, and there is none"
         yield warning("keys", seen, "make one with scripts/keys add NAME")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -21,13 +20,12 @@ from server.configuration import Settings, free_ports
 from server.doctor.archives import check_archives, check_packs
 from server.doctor.examination import CHECKS, Check, examine
 from server.doctor.finding import Finding, State, good, worst
-from server.doctor.gpu import check_gpu, gpu_names
 from server.doctor.java import check_java
 from server.doctor.lists import check_lists
 from server.doctor.machine import GB, check_disk, check_memory, memory_available_bytes
 from server.doctor.page import as_json, as_text
 from server.doctor.ports import check_ports
-from server.doctor.tokens import check_keys, check_tokens
+from server.doctor.tokens import MOUNTED_KEYS, check_keys, check_tokens
 from server.doctor.versions import check_python, check_requirements, locked
 from server.manifests import PACK_MANIFEST, sha256_of, write_pack_manifest
 from server.signatures import KEY_VARIABLE, make_keys
@@ -124,25 +122,6 @@ def test_a_java_that_is_missing_or_does_not_run_is_found(settings: Settings, tmp
     assert "ends with status 127: no libjvm here" in only(check_java(settings, home=tmp_path), BROKEN).seen
 
 
-@pytest.mark.parametrize(
-    ("device", "names", "state", "seen"),
-    [
-        ("cpu", ["H200"], WARNING, "H200 is visible but unused"),
-        ("gpu", [], BROKEN, "none is visible"),
-        ("gpu", ["H200"], GOOD, "H200 is used"),
-        ("cpu", [], GOOD, "none is visible"),
-    ],
-)
-def test_a_gpu_that_lies_idle_or_is_missing_is_found(
-    settings: Settings, device: str, names: list[str], state: State, seen: str
-) -> None:
-    assert seen in only(check_gpu(replace(settings, device=device), names=lambda: names), state).seen
-
-
-def test_the_gpus_of_this_machine_are_seen() -> None:
-    assert all(isinstance(name, str) and name for name in gpu_names())
-
-
 def write_tokens(path: Path, days: float) -> None:
     """Write TorchServe's file of tokens, as it does, that are good for so many days."""
     end = (datetime.now(timezone.utc) + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.123456789Z")
@@ -187,6 +166,18 @@ def test_a_public_gateway_without_keys_is_found(settings: Settings) -> None:
     assert "boat" in only(check_keys(public), GOOD).seen
     (settings.home / "api_keys.json").write_text("{")
     assert "nobody gets in" in only(check_keys(public), BROKEN).seen
+
+
+def test_a_key_that_should_be_mounted_and_is_not_is_found(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = replace(settings, host="0.0.0.0")
+    monkeypatch.setenv(MOUNTED_KEYS, f"{tmp_path / 'metrics_key'}, {tmp_path / 'other_key'}")
+    (tmp_path / "metrics_key").write_text("fg_hidden")
+    found = only(check_keys(public), BROKEN)
+    assert f"{tmp_path / 'other_key'} of $FISHGATE_GATEWAY_KEY_FILES cannot be read" in found.seen
+    (tmp_path / "other_key").write_text("fg_hidden")
+    assert only(check_keys(public), GOOD).seen == "2 API keys: metrics_key, other_key"
 
 
 @pytest.mark.parametrize(("version", "state"), [((3, 9), BROKEN), ((3, 10), GOOD), ((3, 13), GOOD), ((3, 14), BROKEN)])
@@ -295,20 +286,3 @@ def test_the_page_says_what_to_do_and_the_json_says_the_same() -> None:
     ]
     assert json.loads(as_json(found))["state"] == "broken"
     assert json.loads(as_json(found))["findings"][1]["mend"] == "make room"
-
-
-def doctor(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "doctor"), "--home", str(home), *arguments]
-    inherited = {name: value for name, value in os.environ.items() if name != KEY_VARIABLE}
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=inherited)
-
-
-def test_the_script_tells_by_its_status_how_bad_it_is(settings: Settings) -> None:
-    calm = doctor(settings.home, "--json")
-    value = json.loads(calm.stdout)
-    assert calm.returncode == {"good": 0, "warning": 1, "broken": 2}[value["state"]]
-    write_tokens(settings.key_file, -1)
-    done = doctor(settings.home)
-    assert done.returncode == 2, done.stderr
-    assert "BROKEN   tokens        the inference token expired" in done.stdout
-    assert "hidden" not in done.stdout
