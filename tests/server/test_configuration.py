@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from server.configuration import Ports, Settings, free_ports, recall, remember, taken_ports, write_files
+from server.bootstrap import ROOT
+from server.configuration import (
+    Ports,
+    Settings,
+    SettingsError,
+    free_ports,
+    recall,
+    remember,
+    taken_ports,
+    write_files,
+)
 
 PORTS = Ports(18080, 18081, 18082, 17070, 17071, 18000, 17080)
 
@@ -107,6 +120,52 @@ def test_what_an_older_version_remembered_is_recalled(tmp_path: Path) -> None:
         del value["ports"][newer]
     (tmp_path / "server.json").write_text(json.dumps(value))
     assert recall(tmp_path) == Settings(home=tmp_path, ports=replace(PORTS, gateway=8000, gateway_grpc=7080))
+
+
+TORN = {
+    "half of it": '{"store": "/somewhere", "pa',
+    "no object": "[]",
+    "without ports": '{"store": "a", "pack": "b", "device": "c"}',
+}
+
+
+@pytest.mark.parametrize("text", TORN.values(), ids=TORN)
+def test_what_cannot_be_recalled_is_named_with_what_to_do(tmp_path: Path, text: str) -> None:
+    (tmp_path / "server.json").write_text(text)
+    with pytest.raises(SettingsError, match=r"server\.json is damaged .*; remove it, and call scripts/serve"):
+        recall(tmp_path)
+
+
+COMMANDS = (
+    "serve",
+    "stop",
+    "scale expert 1",
+    "healthcheck",
+    "deploy_model --status",
+    "identify samples/drawn_fish.jpg",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_script_ends_with_one_line_about_it(tmp_path: Path, command: str) -> None:
+    (tmp_path / "server.json").write_text("{")
+    script, *arguments = command.split()
+    started = [sys.executable, f"scripts/{script}", *arguments, "--home", str(tmp_path)]
+    done = subprocess.run(started, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert re.fullmatch(r"fishgate: .*server\.json is damaged .*\n", done.stderr)
+
+
+def test_what_is_remembered_is_written_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    remember(Settings(home=tmp_path, pack="first"))
+
+    def full(number: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        remember(Settings(home=tmp_path, pack="second"))
+    assert recall(tmp_path).pack == "first"
 
 
 def test_a_torchserve_for_gateways_elsewhere_opens_inference_and_metrics_only(settings: Settings) -> None:

@@ -11,6 +11,9 @@ from server.configuration import Settings
 from server.deploy import embeddings
 from server.deploy.embeddings import drop_new_embeddings, drop_old_embeddings, lay_embeddings_beside, scratch_folder
 from server.deploy.errors import DeployError
+from server.deploy.leftovers import clear_leftovers
+from tests.server.deploy_bench import Bench
+from tests.server.deploy_bench import bench as bench
 
 CSV = b"label\nPike\n"
 
@@ -33,9 +36,14 @@ AFTER = {"lake.csv", "lake.new.json", "lake.new.safetensors"}
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A server with one list, whose pack is called `old`; the embeddings of the others need no network here."""
+def no_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embeddings of a pack need no network here."""
     monkeypatch.setattr(embeddings, "prepare_lists", lambda wanted, say: lay(wanted.lists, wanted.pack))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, no_networks: None) -> Settings:
+    """A server with one list, whose pack is called `old`."""
     settings = Settings(home=tmp_path / "home", pack="old")
     lay(settings.lists, "old")
     return settings
@@ -91,3 +99,18 @@ def test_a_server_without_lists_needs_no_embeddings(tmp_path: Path, monkeypatch:
     drop_old_embeddings(settings)
     assert not settings.lists.exists()
     assert scratch_folder(settings.home).is_dir()
+
+
+@pytest.mark.parametrize("is_started_anew", [True, False])
+def test_what_another_change_laid_stays_when_the_expert_is_rolled_back(
+    no_networks: None, bench: Bench, is_started_anew: bool
+) -> None:
+    lay(bench.settings.lists, "old")
+    lay_embeddings_beside(bench.settings, "new", print)
+    if is_started_anew:
+        clear_leftovers(bench.settings)
+        assert not scratch_folder(bench.settings.home).exists()
+    bench.server.failing = ["POST /predictions"]
+    with pytest.raises(DeployError):
+        bench.deploy()
+    assert names(bench.settings) == BEFORE | AFTER

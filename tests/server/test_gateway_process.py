@@ -118,3 +118,13 @@ def test_the_gateway_gets_where_everything_is(settings: Settings) -> None:
     assert told["FISHGATE_GATEWAY_TORCHSERVE_URL"] == settings.url
     assert told["FISHGATE_GATEWAY_TORCHSERVE_KEY_FILE"] == str(settings.key_file)
     assert told["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize(("given", "is_elsewhere"), [(None, False), ("own", False), ("http://a:8080", True)])
+def test_it_is_known_whether_it_should_ask_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None, is_elsewhere: bool
+) -> None:
+    settings = Settings(home=tmp_path)
+    if given is not None:
+        monkeypatch.setenv("FISHGATE_GATEWAY_TORCHSERVE_URL", settings.url if given == "own" else given)
+    assert gateway_process.asks_elsewhere(settings) is is_elsewhere
