@@ -25,6 +25,7 @@ class Metric(str, Enum):
     EXPERT_DOUBT = "fishgate_expert_doubt"  # 1 - confidence: fine buckets where it matters
     STAGE_SECONDS = "fishgate_stage_seconds"  # model, stage
     JAVA_THREADS = "fishgate_java_threads"  # of TorchServe itself
+    JAVA_STARTED_SECONDS = "fishgate_java_started_seconds"  # from the machine's boot to the start of TorchServe
 
 
 class Stage(str, Enum):

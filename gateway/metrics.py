@@ -14,15 +14,17 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from fishgate import __version__
-from fishgate.answer import Answer
+from fishgate.answer import Answer, Source
+from fishgate.errors import REQUEST_ERRORS
 from gateway.breaker import State
 from gateway.drift_figures import DriftFigures
-from gateway.exchange import CURRENT
+from gateway.exchange import CURRENT, Exchange
 from gateway.version_figures import PrometheusVersionFigures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 60.0)
+"""Every limit that an alert sets stands among them: between two the quantile is only a guess."""
 _PICTURES = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -31,13 +33,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        requests = self._histogram("request_seconds", "Requests by route, source and code", ["route", "source", "code"])
+        requests = self._histogram(
+            "request_seconds", "Requests by route, source, way and code", ["route", "source", "deferred", "code"]
+        )
         stages = self._histogram("stage_seconds", "Stages on the way of a picture", ["stage"])
         # Labels are looked up once each: that costs more than an observation.
-        self._request_seconds: Callable[[str, str, str], Histogram] = lru_cache(None)(requests.labels)
+        self._request_seconds: Callable[[str, str, str, str], Histogram] = lru_cache(None)(requests.labels)
         self._stage_seconds: Callable[[str], Histogram] = lru_cache(None)(stages.labels)
         self._packets = self._histogram("packet_pictures", "Pictures in a packet", ["model"], _PICTURES)
         self._answers = self._counter("answers", "Answers by source and outcome", ["source", "outcome"])
+        self._picture_errors = self._counter("picture_errors", "Pictures answered with an error, by code", ["code"])
+        self._begin_at_zero()
         self._deferrals = self._counter("deferrals", "Pictures that the gate sent on to zero-shot", [])
         self._cache = self._counter("cache_lookups", "Answers looked for among the remembered ones", ["result"])
         self._retries = self._counter("retries", "Pictures that a model was asked about again", ["model"])
@@ -53,8 +59,11 @@ class Metrics:
         ProcessCollector(namespace="fishgate_gateway", registry=self.registry)
 
     def request(self, *, route: str, source: str, code: str, seconds: float) -> None:
-        """A request is over; ``code`` is ``ok`` or that of the error, ``source`` is empty without an answer."""
-        self._request_seconds(route, source, code).observe(seconds)
+        """A request is over; ``code`` is ``ok`` or that of the error, ``source`` is empty without an answer.
+
+        Told from within the task of the request, whose exchange knows whether the picture was deferred.
+        """
+        self._request_seconds(route, source, _deferred(CURRENT.get()), code).observe(seconds)
 
     def answer(self, answer: Answer) -> None:
         """A picture was answered."""
@@ -62,6 +71,10 @@ class Metrics:
         self._answers.labels(answer.source.value, outcome).inc()
         if answer.deferred:
             self._deferrals.inc()
+
+    def picture_failed(self, code: str) -> None:
+        """A picture was answered with an error of this code, whatever becomes of the request that it came in."""
+        self._picture_errors.labels(code).inc()
 
     def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
         """Show a gauge whose value is asked for whenever somebody looks."""
@@ -103,6 +116,12 @@ class Metrics:
         """A picture is asked about again."""
         self._retries.labels(model).inc()
 
+    def _begin_at_zero(self) -> None:
+        """Show what has not happened yet as 0: Prometheus does not see the first of a series that was not there."""
+        self._answers.labels(Source.EXPERT.value, "degraded")
+        for error in REQUEST_ERRORS:
+            self._picture_errors.labels(error.code)
+
     def _histogram(self, name: str, what: str, labels: list[str], buckets: tuple[float, ...] = _SECONDS) -> Histogram:
         return Histogram(f"fishgate_gateway_{name}", what, labels, buckets=buckets, registry=self.registry)
 
@@ -111,3 +130,10 @@ class Metrics:
 
     def _gauge(self, name: str, what: str, labels: list[str]) -> Gauge:
         return Gauge(f"fishgate_gateway_{name}", what, labels, registry=self.registry)
+
+
+def _deferred(exchange: Exchange | None) -> str:
+    """Return the label: empty where there was no answer, or a whole batch of them."""
+    if exchange is None or exchange.deferred is None:
+        return ""
+    return "true" if exchange.deferred else "false"

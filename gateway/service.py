@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fishgate.answer import Answer
-from fishgate.errors import ServiceError
+from fishgate.errors import FishgateError, ServiceError
 from fishgate.options import Options
 from fishgate.wire import Request
 from gateway.catalogue import Catalogue
@@ -62,11 +62,14 @@ class Service:
                     request_id=request_id,
                     trace=Trace(str(trace)),
                 )
-        except Busy:
-            raise
-        except ServiceError:
-            self.readiness.doubt()
+        except FishgateError as error:
+            self._failed(error)
             raise
         self.readiness.answered()
         self.metrics.answer(answer)
         return answer
+
+    def _failed(self, error: FishgateError) -> None:
+        self.metrics.picture_failed(error.code)
+        if isinstance(error, ServiceError) and not isinstance(error, Busy):  # places are the gateway's own
+            self.readiness.doubt()

@@ -21,7 +21,7 @@ from fishgate.spool import Spool
 from fishgate.telemetry import Metric
 from handlers.adaptors import settings, torchserve
 from handlers.adaptors.core_share import CoreShare
-from handlers.adaptors.java_threads import JavaThreads
+from handlers.adaptors.java_process import JavaProcess
 from handlers.adaptors.rows import Fields, Job, Row, RowKind, by_row, error_of, jobs_of, read_row, reply_to
 
 Ready = tuple[wire.Request, Pixels]
@@ -41,7 +41,7 @@ class ExpertHandler:
             self._cores = CoreShare("expert", share_cores_with=self._settings.share_cores_with)
             self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
-            self._java_threads = JavaThreads(self._meter)
+            self._java = JavaProcess(self._meter)
             self._spool = Spool(torchserve.spool_folder())
             self._lists = ListFolder(torchserve.lists_folder())
             self._expert = self._load(context)
@@ -50,7 +50,7 @@ class ExpertHandler:
         """Answer each row with JSON, or with the hand-over for the router; never raises."""
         started_s = time.perf_counter()
         self._cores.keep()
-        self._java_threads.tell()
+        self._java.tell()
         from_workflow = [torchserve.is_from_workflow(context, index) for index in range(len(rows))]
         read = [read_row(row, from_workflow=so) for row, so in zip(rows, from_workflow, strict=True)]
         results = run_batch(

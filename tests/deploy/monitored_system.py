@@ -22,13 +22,16 @@ import requests
 from PIL import Image
 
 from benchmarks.distinct import numbered
+from fishgate.packet import write_replies
 from server.configuration import free_ports
 from tests.conftest import ROOT, encoded
-from tests.gateway.torchserve_stand_in import StandIn
+from tests.gateway.torchserve_stand_in import EXPERT, StandIn, toy_opinion
 from tests.gateway.torchserve_stand_in import running as running_stand_in
 
 BRIGHT = encoded(Image.new("RGB", (16, 12), "white"), "JPEG")
 DARK = encoded(Image.new("RGB", (16, 12), "black"), "JPEG")
+AGREES = write_replies([toy_opinion(EXPERT, bright=True)])
+"""What a zero-shot says that agrees with the expert about a bright picture; the stand-in's own never does."""
 
 _PAGE = """\
 # TYPE WorkerLoadTime gauge
@@ -36,6 +39,8 @@ WorkerLoadTime{{WorkerName="W-9000-zero_shot_1.0",Level="Host",Hostname="vm",}} 
 WorkerLoadTime{{WorkerName="W-9001-fish__expert_1.0",Level="Host",Hostname="vm",}} {load_time}
 # TYPE fishgate_java_threads gauge
 fishgate_java_threads{{Hostname="vm",}} {threads}
+# TYPE fishgate_java_started_seconds gauge
+fishgate_java_started_seconds{{Hostname="vm",}} 380.5
 # TYPE fishgate_batches_total counter
 fishgate_batches_total{{model="expert",size="1",Hostname="vm",}} {batches}
 # TYPE PredictionTime gauge
@@ -153,9 +158,13 @@ class System:
 
 @contextmanager
 def running_system(home: Path) -> Iterator[System]:
-    """Run the system, with pictures flowing, as long as the block takes."""
+    """Run the system, with pictures flowing, as long as the block takes.
+
+    They are bright: zero-shot is asked for second opinions alone, one at a time, and agrees.
+    """
     with ExitStack() as stack:
         models = stack.enter_context(running_stand_in())
+        models.zero_shot.raw_reply = AGREES
         page = stack.enter_context(TorchServePage().served())
         port = free_ports().gateway
         gateway = stack.enter_context(_running_gateway(home, port, models.url))
@@ -172,6 +181,7 @@ def _running_gateway(home: Path, port: int, torchserve_url: str) -> Iterator[sub
         "TORCHSERVE_URL": torchserve_url,
         "ACCESS_LOG": home / "access.log",
         "SHADOW_SHARE": 0.2,
+        "ZERO_SHOT_LIMIT_S": 2.0,
     }
     environment = {**os.environ, **{f"FISHGATE_GATEWAY_{name}": str(value) for name, value in own.items()}}
     with (home / "gateway.log").open("wb") as log:

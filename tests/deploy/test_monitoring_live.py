@@ -1,6 +1,6 @@
 """The real Prometheus watches a running gateway: every expression has data, and trouble raises its alert.
 
-Durations of the rules are shortened and numbers of pictures lowered (``tests.deploy.prometheus_parts.SHORTER``),
+Durations of the rules are shortened, numbers of pictures and one wait lowered (``tests.deploy.prometheus_parts``),
 nothing else; the rules as they are stand in ``test_monitoring_rules.py``. The tests run in the order in which they
 stand, for they share one system.
 """
@@ -46,6 +46,7 @@ def test_nothing_fires_while_all_is_well(system: System, prometheus: Prometheus)
 
 
 def test_deferred_pictures_and_other_certainties_are_noticed(system: System, prometheus: Prometheus) -> None:
+    system.models.zero_shot.raw_reply = None
     system.stream.pictures = (DARK,)
     expected = {"FishgateDeferralRateDrifting", "FishgateConfidenceShifted"}
     prometheus.until(lambda: expected <= prometheus.firing(), f"{expected} fire")
@@ -82,6 +83,12 @@ def test_every_alert_can_be_asked(alert: Expression, prometheus: Prometheus) -> 
     prometheus.query(shorter(alert.text))
 
 
+def test_a_zero_shot_that_says_otherwise_is_noticed(system: System, prometheus: Prometheus) -> None:
+    system.stream.pictures = (BRIGHT,)
+    prometheus.until(lambda: "FishgateDisagreementHigh" in prometheus.firing(), "the disagreement is noticed")
+    assert prometheus.value("fishgate:disagreement:share1d") == 1.0
+
+
 def test_workers_that_start_again_and_again_are_noticed(system: System, prometheus: Prometheus) -> None:
     restarts = 'fishgate:worker_restarts:count15m{model="fish__expert"}'
     for number in (1.0, 2.0, 3.0):
@@ -97,26 +104,43 @@ def test_threads_that_stay_are_noticed(system: System, prometheus: Prometheus) -
     prometheus.until(lambda: "FishgateJavaThreadsClimbing" in prometheus.firing(), "the threads are noticed")
 
 
-def test_a_zero_shot_that_stands_still_fills_its_queue_and_all_places(system: System, prometheus: Prometheus) -> None:
-    assert not prometheus.firing() & {"FishgateZeroShotQueueGrowing", "FishgateSaturated"}
-    system.models.zero_shot.hold.clear()
+def test_a_zero_shot_that_is_too_slow_keeps_pictures_waiting(system: System, prometheus: Prometheus) -> None:
+    assert "FishgateZeroShotQueueGrowing" not in prometheus.firing()
+    system.models.zero_shot.seconds = 0.8  # two packets of eight at a time, so that each picture is there for 1.5 s
     system.stream.pictures = (DARK,)
-    system.stream.clients = 320
-    expected = {"FishgateZeroShotQueueGrowing", "FishgateSaturated"}
+    system.stream.clients = 30
+    prometheus.until(lambda: "FishgateZeroShotQueueGrowing" in prometheus.firing(), "the wait is noticed")
+    system.models.zero_shot.seconds = 0.0
+
+
+def test_a_zero_shot_that_stands_still_is_noticed_until_it_is_back(system: System, prometheus: Prometheus) -> None:
+    assert not prometheus.firing() & {"FishgateZeroShotAway", "FishgateNoSecondOpinion"}
+    system.models.zero_shot.hold.clear()
+    system.stream.pictures = (BRIGHT, DARK)
+    expected = {"FishgateZeroShotAway", "FishgateNoSecondOpinion"}
     prometheus.until(lambda: expected <= prometheus.firing(), f"{expected} fire")
-    places = 'ALERTS{alertname="FishgateSaturated", alertstate="firing", of="places"}'
-    prometheus.until(functools.partial(has_value, prometheus, places, 1.0), "there is no free place")
+    prometheus.until(
+        lambda: prometheus.value("fishgate:degraded:share5m") == 1.0, "no deferred picture is answered by it"
+    )
+    assert set(system.stream.codes) == {200}
     system.models.zero_shot.hold.set()
-    system.stream.pictures = (BRIGHT,)
-    system.stream.clients = 4
-    prometheus.until(lambda: not expected & prometheus.firing(), f"{expected} are over")
+    over = expected | {"FishgateZeroShotQueueGrowing"}
+    prometheus.until(lambda: not over & prometheus.firing(), f"{over} are over")
 
 
-def test_a_slow_expert_is_noticed(system: System, prometheus: Prometheus) -> None:
-    assert "FishgateLatencyHigh" not in prometheus.firing()
+def test_a_slow_expert_is_noticed_and_takes_all_places(system: System, prometheus: Prometheus) -> None:
+    assert not prometheus.firing() & {"FishgateLatencyHigh", "FishgateSaturated"}
     system.models.expert.seconds = 3.0
-    prometheus.until(lambda: "FishgateLatencyHigh" in prometheus.firing(), "the slowness is noticed")
+    system.stream.pictures = (BRIGHT,)
+    system.stream.clients = 320
+    slow = 'ALERTS{alertname="FishgateLatencyHigh", alertstate="firing", deferred="false"}'
+    places = 'ALERTS{alertname="FishgateSaturated", alertstate="firing", of="places"}'
+    for alert in (slow, places):
+        prometheus.until(functools.partial(has_value, prometheus, alert, 1.0), alert)
     system.models.expert.seconds = 0.0
+    system.stream.clients = 4
+    over = {"FishgateLatencyHigh", "FishgateSaturated"}
+    prometheus.until(lambda: not over & prometheus.firing(), f"{over} are over")
 
 
 def test_failing_models_are_noticed(system: System, prometheus: Prometheus) -> None:
@@ -124,6 +148,8 @@ def test_failing_models_are_noticed(system: System, prometheus: Prometheus) -> N
     system.models.expert.fail_next = 1_000_000
     prometheus.until(lambda: "FishgateErrorShareHigh" in prometheus.firing(), "the errors are noticed")
     assert set(system.stream.codes) != {200}
+    for of in ("requests", "pictures"):
+        assert prometheus.value(f'fishgate:errors:share5m{{of="{of}"}}') > 0.02
 
 
 def test_a_gateway_that_ends_is_noticed(system: System, prometheus: Prometheus) -> None:

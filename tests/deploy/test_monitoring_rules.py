@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from gateway.metrics import Metrics
 from tests.conftest import ROOT
 from tests.deploy.prometheus_parts import (
     MONITORING,
@@ -27,12 +28,15 @@ ALERTS = [rule for path in RULES for rule in rules_of(path) if "alert" in rule]
 NAMES = {
     "FishgateConfidenceShifted",
     "FishgateDeferralRateDrifting",
+    "FishgateDisagreementHigh",
     "FishgateDown",
     "FishgateErrorShareHigh",
     "FishgateJavaThreadsClimbing",
     "FishgateLatencyHigh",
+    "FishgateNoSecondOpinion",
     "FishgateSaturated",
     "FishgateWorkersRestarting",
+    "FishgateZeroShotAway",
     "FishgateZeroShotQueueGrowing",
 }
 COUNTERS = re.compile(r"\b\w+_(?:total|count|sum|bucket|created)\b|\bRequests\dXX\b")
@@ -43,7 +47,14 @@ DURATION = re.compile(r"(?:\[|offset )(\d+[smhd])")
 def tried(name: str) -> list[dict[str, Any]]:
     """Return the trials of an alert in the files for ``promtool test rules``."""
     cases = [case for path in RULE_TESTS for case in yaml.safe_load(path.read_text())["tests"]]
-    return [trial for case in cases for trial in case["promql_expr_test"] if name in trial["expr"]]
+    return [trial for case in cases for trial in case.get("promql_expr_test", ()) if name in trial["expr"]]
+
+
+def bucket_ends() -> set[float]:
+    """Return where the buckets of the gateway's durations end, in seconds."""
+    metrics = Metrics()
+    metrics.stage("check", 0.0)
+    return {float(end) for end in re.findall(r'stage_seconds_bucket{le="([\d.]+)"', metrics.text().decode())}
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
@@ -74,6 +85,14 @@ def test_promtool_would_find_a_rule_that_does_not(tmp_path: Path) -> None:
     done = promtool("test", "rules", "torchserve.yml", folder=tmp_path / "tests")
     assert done.returncode != 0
     assert "FishgateWorkersRestarting" in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("name", ["FishgateLatencyHigh", "FishgateZeroShotQueueGrowing"])
+def test_the_limit_of_a_wait_is_where_one_bucket_ends_and_another_begins(name: str) -> None:
+    (rule,) = [rule for rule in ALERTS if rule["alert"] == name]
+    limits = {float(limit) for limit in re.findall(r"> ([\d.]+)", rule["expr"])}
+    assert limits
+    assert limits <= bucket_ends()
 
 
 def test_there_is_an_alert_for_each_trouble() -> None:

@@ -1,4 +1,4 @@
-"""The real Prometheus reads the real TorchServe: what it can tell of threads, and of workers that end."""
+"""The real Prometheus reads the real TorchServe: what it can tell of threads, of its start, and of workers that end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from tests.e2e.conftest import SAMPLE
 NOBODY = "127.0.0.1:9"
 TORCHSERVE_SERIES = (
     "fishgate_batches_total",
+    "fishgate_java_started_seconds",
     "fishgate_java_threads",
     "PredictionTime",
     "Requests2XX",
@@ -53,6 +54,12 @@ def test_threads_of_java_are_those_that_the_system_counts(paced: TorchServe, pro
         return abs(prometheus.value("fishgate_java_threads") - java.num_threads()) <= 5  # they come and go
 
     prometheus.until(is_right, "the threads are told")
+
+
+def test_its_start_is_the_one_that_the_system_knows(paced: TorchServe, prometheus: Prometheus) -> None:
+    paced.identify(SAMPLE)
+    started_s = round(java_of(paced).create_time() - psutil.boot_time(), 2)
+    prometheus.until(lambda: prometheus.value("fishgate_java_started_seconds") == started_s, "the start is told")
 
 
 def test_a_worker_that_was_killed_is_a_restart_of_its_model_alone(paced: TorchServe, prometheus: Prometheus) -> None:

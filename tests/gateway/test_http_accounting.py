@@ -166,9 +166,9 @@ def test_the_figures_count_each_request_by_route_source_and_code(opened: OpenDoo
         door.get(f"/made-up-{number}")
     text = door.get("/metrics").text
     name = "fishgate_gateway_request_seconds_count"
-    assert f'{name}{{code="ok",route="/v1/identify",source="expert"}} 1.0' in text
-    assert f'{name}{{code="unsupported_image",route="/v1/identify",source=""}} 1.0' in text
-    assert f'{name}{{code="not_found",route="other",source=""}} 3.0' in text
+    assert f'{name}{{code="ok",deferred="false",route="/v1/identify",source="expert"}} 1.0' in text
+    assert f'{name}{{code="unsupported_image",deferred="",route="/v1/identify",source=""}} 1.0' in text
+    assert f'{name}{{code="not_found",deferred="",route="other",source=""}} 3.0' in text
     assert "made-up" not in text
 
 

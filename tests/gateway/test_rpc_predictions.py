@@ -202,7 +202,7 @@ def test_a_call_stands_in_log_and_figures(door: RpcDoor, stub: Any) -> None:
     figures = door.metrics.text().decode()
     lines = door.log_lines()
     path = f"/{NAME}/Predictions"
-    assert f'request_seconds_count{{code="ok",route="{path}",source="expert"}} 1.0' in figures
+    assert f'request_seconds_count{{code="ok",deferred="false",route="{path}",source="expert"}} 1.0' in figures
     assert 'answers_total{outcome="accepted",source="expert"} 1.0' in figures
     assert [line["path"] for line in lines] == [path, f"/{NAME}/Ping"]
     told = lines[0]
