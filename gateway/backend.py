@@ -82,10 +82,10 @@ class Backend:
             return False
 
     async def close(self) -> None:
-        """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        """Close all connections. Who asks meanwhile gets new ones, not those that are being closed."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def _connected(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from gateway.host import Host
+from gateway.repeating import again_and_again
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,14 @@ class HostWatch:
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(self._rule.every_s)
-            now_s = time.monotonic()
-            await asyncio.gather(*(self._look(host) for host in self._hosts() if self._has_reason(host, now_s)))
+        await again_and_again(self._look_at_all, every_s=self._rule.every_s, what="looking after the hosts")
+
+    async def _look_at_all(self) -> None:
+        now_s = time.monotonic()
+        looks = [self._look(host) for host in self._hosts() if self._has_reason(host, now_s)]
+        for outcome in await asyncio.gather(*looks, return_exceptions=True):
+            if isinstance(outcome, Exception):  # of one host: the others were looked at all the same
+                raise outcome
 
     def _has_reason(self, host: Host, now_s: float) -> bool:
         is_silent = host.busy > 0 and now_s - host.silent_since_s > self._rule.silent_s

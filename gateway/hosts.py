@@ -18,6 +18,7 @@ from gateway.backend import Backend, ConnectionBroken, Unavailable
 from gateway.host import Host
 from gateway.host_standing import StandingRule
 from gateway.host_watch import HostWatch, WatchRule
+from gateway.repeating import again_and_again
 from gateway.resolving import Directory
 
 _log = logging.getLogger(__name__)
@@ -64,7 +65,8 @@ class Hosts:
             return
         if self._directory.has_names:
             self._take_over(await self._directory.look())
-            self._tasks.append(asyncio.create_task(self._resolve()))
+            looking = again_and_again(self._resolve, every_s=self._rule.resolve_s, what="looking up the hosts' names")
+            self._tasks.append(asyncio.create_task(looking))
         watch = HostWatch(lambda: self._hosts.values(), self._rule.watch, may_be_spared=self._may_be_spared)
         self._tasks.append(asyncio.create_task(watch.watch()))
 
@@ -133,9 +135,7 @@ class Hosts:
         return next(iter(self._hosts.values())) if is_alone else None
 
     async def _resolve(self) -> None:
-        while True:
-            await asyncio.sleep(self._rule.resolve_s)
-            self._take_over(await self._directory.look())
+        self._take_over(await self._directory.look())
 
     def _take_over(self, found: dict[str, frozenset[str]]) -> None:
         """Take in who is new, and let go who is in the directory no longer."""

@@ -41,7 +41,7 @@ FORBIDDEN_LIBRARIES = {  # room: third-party libraries that it must not know
 }
 
 ENGINE = (  # of the gateway, leaves first: what is behind both doors, and knows neither
-    ("resolving", "sender", "traffic", "version_figures"),
+    ("repeating", "resolving", "sender", "traffic", "trials", "version_figures"),
     ("trace", "observing", "pause", "breaker", "cache", "probe", "backend", "window", "drift_shadow"),
     ("waiting", "catalogue", "drift", "host_standing", "versions"),
     ("suspicion", "delivery", "versioned"),

@@ -112,6 +112,30 @@ def test_a_new_token_is_read_from_the_key_file(tmp_path: Path) -> None:
         asyncio.run(story())
 
 
+def test_who_asks_while_connections_are_closed_gets_new_ones(server: StandIn) -> None:
+    class Session:
+        """Connections that take their time to close."""
+
+        def __init__(self) -> None:
+            self.may_close = asyncio.Event()
+
+        async def close(self) -> None:
+            await self.may_close.wait()
+
+    async def story() -> None:
+        backend, old = Backend(server.url), Session()
+        backend._session = old  # type: ignore[assignment]
+        closing = asyncio.create_task(backend.close())
+        await asyncio.sleep(0)
+        assert len(read_replies(await backend.post("expert", ONE), pictures=1)) == 1
+        old.may_close.set()
+        await closing
+        await backend.post("expert", ONE)
+        await backend.close()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("content", [None, "no JSON", json.dumps({"management": {}})], ids=["none", "text", "other"])
 def test_a_key_file_that_is_not_there_yet_is_waited_for(server: StandIn, tmp_path: Path, content: str | None) -> None:
     key_file = tmp_path / "key_file.json"
