@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +23,13 @@ from server.manifests import write_pack_manifest
 from server.verifying import check_store
 from tests.e2e.conftest import SAMPLE, running_server
 from tests.e2e.test_gateway_faults import Load
+
+OTHER_PACKETS = """
+from fishgate import packet
+
+packet.MAGIC = b"FGP9"
+"""
+"""Behind a handler: it knows pictures, and packets of another time."""
 
 
 @dataclass
@@ -88,16 +95,31 @@ def scene(tmp_path_factory: pytest.TempPathFactory, paced_store: Path) -> Iterat
 
 
 def test_a_version_that_fails_the_golden_set_is_not_let_in(scene: Scene) -> None:
-    before = {name: scene.server.versions(name).keys() for name in ("fish__expert", "zero_shot")}
+    before, expert = scene.server.versions("fish__expert").keys(), scene.sources("bad")[0]
     load = Load(scene.door)
     with load.running():
         load.answers(20)
         with pytest.raises(DeployError, match="should be a boot"):
-            scene.deployer().deploy("bad", scene.sources("bad"), golden=scene.golden("a boot"))
+            scene.deployer().deploy("bad", [expert], golden=scene.golden("a boot"))
         load.answers(20)
     assert set(load.codes) == {"ok"}, load.codes
-    assert {name: scene.server.versions(name).keys() for name in before} == before
-    assert [scene.counted(one.name, version_of(one)) for one in scene.sources("bad")] == [0, 0]
+    assert scene.server.versions("fish__expert").keys() == before
+    assert scene.counted("expert", version_of(expert)) == 0
+
+
+def test_a_version_that_the_gateway_cannot_read_costs_nobody_a_request(scene: Scene) -> None:
+    before = scene.server.versions("fish__expert").keys()
+    handler = scene.folder / "expert_handler.py"
+    handler.write_text((HERE / handler.name).read_text() + OTHER_PACKETS)
+    foreign = replace(scene.sources("foreign")[0], handler=handler)
+    load = Load(scene.door)
+    with load.running():
+        load.answers(20)
+        with pytest.raises(DeployError, match=f"the gateway set fish__expert/{version_of(foreign)} aside"):
+            scene.deployer().deploy("foreign", [foreign], golden=scene.golden("species 0"))
+        load.answers(20)
+    assert set(load.codes) == {"ok"}, load.codes
+    assert scene.server.versions("fish__expert").keys() == before
 
 
 def test_a_model_is_changed_under_load_by_way_of_a_canary(scene: Scene) -> None:

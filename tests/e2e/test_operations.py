@@ -8,12 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 
+from server import gateway_process
 from server.bootstrap import ROOT
-from server.configuration import recall
+from server.configuration import free_ports, recall
 from tests.documents.console import commands_in
 from tests.e2e.test_scripts import neighbouring_free_ports
 
@@ -22,8 +26,11 @@ ALLOWED = {"scripts/doctor": {0, 1}}  # a warning is about this machine, and no 
 TOLD = {  # what a command tells that really did something
     "scripts/deploy_model demo --only expert": "is removed;",
     "scripts/deploy_model demo --only expert --canary 0.1": "gets 10% of the packets",
+    "scripts/deploy_model --canary 0.5": "gets 50% of the packets",
+    "scripts/deploy_model --promote": "is removed;",
     "scripts/deploy_model --roll-back": "what was under way is undone",
 }
+TWO_HOSTS = ("127.0.0.1", "localhost")  # names of our one host
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".run", "model_store", "runs", "__pycache__", ".*_cache", ".hypothesis"
 )
@@ -65,6 +72,9 @@ def test_every_command_works(place: Path, environment: dict[str, str]) -> None:
     commands = commands_in(DOCUMENT)
     assert set(TOLD) < set(commands)
     for command in commands:
+        if command.endswith("-m gateway"):
+            run_gateway(command, place, environment)
+            continue
         if command.startswith("scripts/deploy_model demo"):
             with (place / "models" / "expert" / "model-config.cpu.yaml").open("a") as config:
                 config.write("# another version\n")
@@ -76,3 +86,28 @@ def test_every_command_works(place: Path, environment: dict[str, str]) -> None:
         assert TOLD.get(command, "") in done.stdout + done.stderr
     logs = {path.name for path in Path(environment["FISHGATE_HOME"]).glob("*.log")}
     assert set(re.findall(r"^\| `(\w+\.log)` \|", DOCUMENT.read_text(), re.MULTILINE)) == logs
+
+
+def run_gateway(command: str, place: Path, environment: dict[str, str]) -> None:
+    """Start a gateway for several hosts, wait until it has identified a picture, and end it."""
+    settings = recall(Path(environment["FISHGATE_HOME"]))
+    ports = replace(free_ports(), inference=settings.ports.inference)
+    own = {"FISHGATE_GATEWAY_PORT": str(ports.gateway), "FISHGATE_GATEWAY_GRPC_PORT": str(ports.gateway_grpc)}
+    hosts = [f"{host}:{ports.inference}" for host in TWO_HOSTS]
+    (place / "keys").mkdir()
+    for host in TWO_HOSTS:
+        shutil.copy(settings.key_file, place / "keys" / f"{host}.json")
+    here = command.replace("http://a:8080,http://b:8080", ",".join(f"http://{host}" for host in hosts))
+    assert here != command
+    with settings.gateway_log.with_name("gateway_by_hand.txt").open("w") as log:
+        started = subprocess.Popen(
+            f"exec env {here}", shell=True, cwd=place, env={**environment, **own}, stdout=log, stderr=log
+        )
+    by_hand = replace(settings, ports=ports)
+    try:
+        gateway_process.wait_until_ready(by_hand, psutil.Process(started.pid), limit_s=240)
+        figures = requests.get(f"{by_hand.gateway_url}/metrics", timeout=30).text
+        assert [host for host in hosts if f'host="{host}"' in figures] == hosts
+    finally:
+        started.terminate()
+        assert started.wait(60) == 0
