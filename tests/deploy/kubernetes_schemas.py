@@ -1,7 +1,8 @@
-"""The schemas of Kubernetes, KEDA and KServe, from packages that carry them.
+"""The schemas of Kubernetes, KEDA, KServe and the Prometheus Operator, from packages that carry them.
 
 Owns where each comes from. Kubernetes' and KEDA's are development requirements. KServe's package would bring half
-a machine-learning platform along, so only the package itself is fetched, pinned, and read without being imported.
+a machine-learning platform along, so only the package itself is fetched, pinned, and read without being imported. The
+operator's is fetched in the same way; it is of KEDA's kind and large, so another process imports it.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ from typing import Any
 
 import jsonschema
 import kubernetes_validate
-import pytest
 from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
 from tests.deploy.kustomizing import Object
 
-KSERVE = "kserve==0.21.0 --hash=sha256:df9bc5888704d9085015e08f1a8fced5ff0698f3becc6212d4e7b8234c71623b"
+KSERVE = ("kserve", "0.21.0", "df9bc5888704d9085015e08f1a8fced5ff0698f3becc6212d4e7b8234c71623b")
+OPERATOR = (
+    "cloudcoil-models-prometheus-operator",
+    "0.80.1.0",
+    "a139a60cc0114caace847a34275d7a7cd899ec2dad4120504d8e1cf6a8de0270",
+)
 OLDEST, NEWEST = "1.30", "1.37"
 """The versions of Kubernetes that docs/kubernetes.md promises, as far as there are schemas."""
 
+_TELL = """
+import json
+from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule
+print(json.dumps({one.__name__: one.model_json_schema(by_alias=True) for one in (PodMonitor, PrometheusRule)}))
+"""
 _PLAIN = {
     "str": {"type": "string"},
     "int": {"type": "integer"},
@@ -66,20 +76,19 @@ def kserve_errors(one: Object, wheel: Path) -> list[str]:
     return _errors(one, {"$ref": f"#/$defs/{name}", "$defs": _kserve_definitions(wheel)})
 
 
-def fetch_kserve() -> Path:
-    """Return the package of KServe, fetched unless it is there; skip the test where no index can be reached."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fishgate" / "kserve-0.21.0"
-    folder.mkdir(parents=True, exist_ok=True)
-    found = list(folder.glob("kserve-*.whl"))
-    if found:
-        return found[0]
-    wanted = folder / "kserve.txt"
-    wanted.write_text(KSERVE + "\n")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    done = subprocess.run([*command, "-r", str(wanted), "-d", str(folder)], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"KServe's schemas cannot be fetched: {done.stderr.strip()[-200:]}")
-    return next(folder.glob("kserve-*.whl"))
+def operator_errors(one: Object, schemas: Object) -> list[str]:
+    """Return what the Prometheus Operator's schema finds wrong with a PodMonitor or a PrometheusRule."""
+    assert one["apiVersion"] == "monitoring.coreos.com/v1"
+    return _errors(one, schemas[one["kind"]])
+
+
+def operator_schemas(wheel: Path, folder: Path) -> Object:
+    """Return the operator's schemas by kind; ``folder`` is where the package is unpacked to be imported."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    done = subprocess.run([sys.executable, "-c", _TELL], env=environment, capture_output=True, text=True, check=True)
+    return dict(_closed(json.loads(done.stdout)))
 
 
 def _errors(one: Object, schema: Object) -> list[str]:

@@ -19,6 +19,8 @@ Object = dict[str, Any]
 
 _KNOWN = {"apiVersion", "kind", "namespace", "resources", "components", "images", "patches"}
 _WITHOUT_NAMESPACE = {"Namespace"}
+_EITHER = {"Deployment", "InferenceService"}
+"""What runs a model, with KServe or without: a component has patches for both, of which one meets nothing."""
 
 
 class KustomizeError(Exception):
@@ -44,7 +46,9 @@ def _accumulate(folder: Path, before: list[Object]) -> list[Object]:
         objects += _accumulate(path.resolve(), []) if path.is_dir() else _documents(path.read_text())
     for name in told.get("components", []):
         objects = _accumulate((folder / name).resolve(), objects)
-    for patch in told.get("patches", []):
+    patches = told.get("patches", [])
+    for patch in patches:
+        _refuse_to_meet_nothing(objects, patch, patches, folder)
         objects = _patched(objects, patch, folder)
     for one in objects:
         _set_namespace(one, told.get("namespace"))
@@ -70,13 +74,24 @@ def _patched(objects: list[Object], patch: Object, folder: Path) -> list[Object]
         if content.pop("$patch", None) != "delete":
             raise KustomizeError(f"{folder.name}: a patch is a list of JSON patches, or '$patch: delete'")
         return [one for one in objects if not _is_same(one, content)]
-    targets = [one for one in objects if _is_target(one, patch["target"])]
-    if not targets:
-        raise KustomizeError(f"{folder.name}: a patch meets nothing: {patch['target']}")
-    for one in targets:
+    for one in _met(objects, patch):
         for operation in copy.deepcopy(content):
             _apply(one, operation)
     return objects
+
+
+def _refuse_to_meet_nothing(objects: list[Object], patch: Object, patches: list[Object], folder: Path) -> None:
+    """The real one would leave such a patch out without a word."""
+    if "target" not in patch or _met(objects, patch):
+        return
+    mine = patch["target"].get("kind")
+    others = [one for one in patches if one.get("target", {}).get("kind") in _EITHER - {mine}]
+    if mine not in _EITHER or not any(_met(objects, one) for one in others):
+        raise KustomizeError(f"{folder.name}: a patch meets nothing: {patch['target']}")
+
+
+def _met(objects: list[Object], patch: Object) -> list[Object]:
+    return [one for one in objects if _is_target(one, patch["target"])]
 
 
 def _is_same(one: Object, named: Object) -> bool:

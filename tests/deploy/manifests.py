@@ -19,8 +19,11 @@ from tests.deploy.kustomizing import Object, build
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("cpu", "gpu", "kserve")
 PACKS = ("packs-volume", "packs-object-store")
-VARIANTS = (*OVERLAYS, *(f"{overlay}+{packs}" for overlay in ("cpu", "gpu") for packs in PACKS))
-"""Each overlay, and each with the hub pack from where it may come."""
+ELSE = ("prometheus-operator", "dns-elsewhere", "traces")
+WITH_PACKS = tuple(f"{overlay}+{packs}" for overlay in OVERLAYS for packs in PACKS)
+WITH_ALL = tuple("+".join([overlay, "packs-object-store", *ELSE]) for overlay in ("cpu", "kserve"))
+VARIANTS = (*OVERLAYS, *WITH_PACKS, *WITH_ALL)
+"""Each overlay, each with the hub pack from where it may come, and some with everything that may be added."""
 
 GATEWAY, EXPERT, ZERO_SHOT = "gateway", "expert", "zero-shot"
 
@@ -68,11 +71,11 @@ class Workload:
 
 @cache
 def objects(variant: str) -> tuple[Object, ...]:
-    """Return all objects of a variant: of an overlay, or of one with a component, joined by ``+``."""
-    overlay, _, component = variant.partition("+")
-    if not component:
-        return tuple(build(KUBERNETES / "overlays" / overlay))
-    return tuple(build(KUBERNETES / "overlays" / overlay, components=[KUBERNETES / "components" / component]))
+    """Return all objects of a variant: of an overlay, and of the components that are joined to it by ``+``."""
+    overlay, *components = variant.split("+")
+    return tuple(
+        build(KUBERNETES / "overlays" / overlay, components=[KUBERNETES / "components" / c for c in components])
+    )
 
 
 def of_kind(variant: str, kind: str) -> list[Object]:

@@ -153,7 +153,8 @@ def test_there_is_time_to_finish_what_was_begun() -> None:
 
     grace_s = int(service("fishgate")["stop_grace_period"].removesuffix("s"))
     torchserve_s = 40  # server.instance.stop: 30 to end, 10 after being killed
-    assert grace_s > Settings().drain_limit_s + torchserve_s
+    settings = Settings()
+    assert grace_s > settings.lame_duck_s + settings.drain_limit_s + torchserve_s
 
 
 def test_no_secret_stands_in_the_file_and_all_are_made_by_the_script(tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from gateway.keys import KEY_FILE, read_keys
+from gateway.settings import settings_from_environment
 from tests.conftest import ROOT
-from tests.deploy.kubernetes_schemas import NEWEST, OLDEST
+from tests.deploy.kubernetes_schemas import KSERVE, NEWEST, OLDEST, OPERATOR
 from tests.deploy.kustomizing import Object, build
-from tests.deploy.manifests import GATEWAY, KUBERNETES, VARIANTS, named, of_kind, workload, workloads
+from tests.deploy.manifests import GATEWAY, KUBERNETES, VARIANTS, WITH_ALL, named, of_kind, workload, workloads
 
 DOCUMENT = (ROOT / "docs" / "kubernetes.md").read_text()
 KUBECTL = shutil.which("kubectl")
@@ -51,10 +52,14 @@ def deployments(built: list[Object]) -> list[Object]:
 
 
 def test_keys_are_made_as_the_document_says(tmp_path: Path) -> None:
+    scripts = f"{shlex.quote(sys.executable)} {shlex.quote(str(ROOT / 'scripts'))}/"
     for command in commands():
-        words = shlex.split(command)
-        if words[0] == "scripts/keys":
-            subprocess.run([sys.executable, ROOT / words[0], *words[1:]], cwd=tmp_path, check=True, capture_output=True)
+        if command.startswith("scripts/keys"):
+            line = command.replace("scripts/", scripts, 1)
+            subprocess.run(["bash", "-c", line], cwd=tmp_path, check=True, capture_output=True)
+    metrics_key = (tmp_path / "keys" / "metrics_key").read_text()
+    assert metrics_key.startswith("fg_")
+    assert metrics_key == metrics_key.strip(), "Prometheus sends what the secret holds, to the last sign"
     assert [(key.name, key.rate_per_s) for key in read_keys(tmp_path / "keys" / KEY_FILE)] == [
         ("survey", 50.0),
         ("prometheus", None),
@@ -66,6 +71,7 @@ def test_keys_are_made_as_the_document_says(tmp_path: Path) -> None:
 def test_secrets_of_the_document_are_those_that_the_pods_want(command: str, tmp_path: Path) -> None:
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / KEY_FILE).write_text('{"keys": []}')
+    (tmp_path / "keys" / "metrics_key").write_text("fg_x")
     words = [*shlex.split(command), "--dry-run=client", "-o", "yaml"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -74,6 +80,8 @@ def test_secrets_of_the_document_are_those_that_the_pods_want(command: str, tmp_
     assert made["metadata"]["name"] in wanted_secrets()
     if made["metadata"]["name"] == "fishgate-api-keys":
         assert set(made["data"]) == {KEY_FILE}
+    elif made["metadata"]["name"] == metrics_credentials()["name"]:
+        assert set(made["data"]) == {metrics_credentials()["key"]}
     else:
         fetching = workload("cpu+packs-object-store", GATEWAY).pod["initContainers"][0]
         assert re.findall(r"\$\((\w+)\)", " ".join(fetching["args"])) == ["PACKS_FOLDER"]
@@ -89,7 +97,13 @@ def test_every_secret_that_a_pod_wants_is_made_in_the_document() -> None:
 
 def wanted_secrets() -> set[str]:
     text = json.dumps([one.pod for variant in VARIANTS for one in workloads(variant)])
-    return set(re.findall(r'"secretName": "([^"]+)"', text)) | set(re.findall(r'"secretRef": {"name": "([^"]+)"', text))
+    in_pods = re.findall(r'"secretName": "([^"]+)"', text) + re.findall(r'"secretRef": {"name": "([^"]+)"', text)
+    return {*in_pods, metrics_credentials()["name"]}
+
+
+def metrics_credentials() -> dict[str, str]:
+    [endpoint] = named(WITH_ALL[0], "PodMonitor", "fishgate-gateway")["spec"]["podMetricsEndpoints"]
+    return dict(endpoint["authorization"]["credentials"])
 
 
 def test_figures_of_the_document_are_those_of_the_manifests() -> None:
@@ -103,6 +117,17 @@ def test_figures_of_the_document_are_those_of_the_manifests() -> None:
     (steps,) = (node["steps"] for node in named("kserve", "InferenceGraph", "fishgate-graph")["spec"]["nodes"].values())
     assert f"`{steps[1]['condition']}`" in DOCUMENT
     assert f"Kubernetes {OLDEST} and {NEWEST}" in DOCUMENT
+    assert f"KServe {KSERVE[1].rpartition('.')[0]} " in DOCUMENT
+    assert f"Prometheus Operator {OPERATOR[1].rsplit('.', 2)[0]};" in DOCUMENT
+
+
+def test_the_document_tells_how_long_a_gateway_takes_to_end() -> None:
+    one = workload("cpu", GATEWAY)
+    settings = settings_from_environment(one.environment)
+    assert f"For {one.container['lifecycle']['preStop']['sleep']['seconds']} s (`preStop`)" in DOCUMENT
+    assert f"for {settings.lame_duck_s:.0f} s (`FISHGATE_GATEWAY_LAME_DUCK_S`)" in DOCUMENT
+    assert f"({settings.drain_limit_s:.0f} s at most" in DOCUMENT
+    assert f"The grace period, {one.pod['terminationGracePeriodSeconds']} s," in DOCUMENT
 
 
 def threshold(variant: str, component: str, trigger: int) -> str:

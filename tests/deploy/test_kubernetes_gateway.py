@@ -29,12 +29,12 @@ class Running:
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The gateway with the environment of its pod, but for the ports and the folders, which other tests have."""
+    """The gateway with the environment of its pod, but for ports and folders, which others have, and its farewell."""
     home, lists = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("lists")
     key = add_key(home / KEY_FILE, "test")
     home.chmod(0o500)  # a secret's folder cannot be written to
     pod = workload("cpu", GATEWAY)
-    changed = {"PORT": "0", "GRPC_PORT": "0", "HOME": str(home), "SPECIES_LISTS": str(lists)}
+    changed = {"PORT": "0", "GRPC_PORT": "0", "HOME": str(home), "SPECIES_LISTS": str(lists), "LAME_DUCK_S": "0"}
     environment = {**os.environ, **pod.environment, **{f"FISHGATE_GATEWAY_{n}": v for n, v in changed.items()}}
     command = [sys.executable, *pod.command[1:]]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:

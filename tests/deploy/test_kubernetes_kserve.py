@@ -23,7 +23,7 @@ from fishgate.wire import reply
 from gateway.backend import TORCHSERVE_NAMES
 from tests.conftest import ROOT
 from tests.deploy.kustomizing import Object
-from tests.deploy.manifests import EXPERT, ZERO_SHOT, named, of_kind, workload
+from tests.deploy.manifests import EXPERT, PACKS, ZERO_SHOT, named, of_kind, workload
 
 CONDITION = re.compile(r"\[@this]\.#\((\w+)<([0-9.]+)\)")
 """The one form of a GJSON query that is used here: finds the reply itself if a field of it is below a number."""
@@ -78,9 +78,10 @@ def test_steps_ask_the_models_by_torchserves_names(step: int, model: str, compon
     assert service["spec"]["selector"].items() <= workload("kserve", component).labels.items()
 
 
+@pytest.mark.parametrize("packs", ["", *(f"+{name}" for name in PACKS)])
 @pytest.mark.parametrize("component", [EXPERT, ZERO_SHOT])
-def test_kserve_runs_the_pods_of_the_base(component: str) -> None:
-    with_kserve, plain = workload("kserve", component), workload("cpu", component)
+def test_kserve_runs_the_pods_of_the_base(component: str, packs: str) -> None:
+    with_kserve, plain = workload(f"kserve{packs}", component), workload(f"cpu{packs}", component)
     assert with_kserve.command == [word for word in plain.command if word != "--device=cpu"]
     same = ("startupProbe", "readinessProbe", "livenessProbe", "lifecycle", "resources", "volumeMounts", "image")
     assert {key: with_kserve.container[key] for key in same} == {key: plain.container[key] for key in same}

@@ -20,6 +20,9 @@ from tests.deploy.manifests import (
 STOP_S = 40
 """How long scripts/serve gives TorchServe to end, and then its killing."""
 
+LEAVING_S = 15
+"""For so long proxies and load balancers may go on opening connections to a pod that has left its Service."""
+
 TIME_TO_LIVE_S = 30
 """For so long a cluster's name server may give an answer that is no longer true."""
 
@@ -47,8 +50,16 @@ def test_hosts_are_known_before_others_go(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_gateway_is_given_time_to_finish(variant: str) -> None:
     one, settings = workload(variant, GATEWAY), gateway_settings(variant)
-    assert one.pod["terminationGracePeriodSeconds"] > stop_s(one) + settings.drain_limit_s
+    assert one.pod["terminationGracePeriodSeconds"] > stop_s(one) + settings.lame_duck_s + settings.drain_limit_s
     assert settings.drain_limit_s > settings.deadline_s
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_gateway_still_serves_whoever_does_not_know_yet_and_tells_kept_alive_connections(variant: str) -> None:
+    one, settings = workload(variant, GATEWAY), gateway_settings(variant)
+    assert 5 <= settings.lame_duck_s <= 10
+    assert stop_s(one) + settings.lame_duck_s >= LEAVING_S
+    assert Settings().lame_duck_s == 0, "elsewhere nobody would be waited for"
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

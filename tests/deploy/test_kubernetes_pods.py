@@ -122,7 +122,7 @@ def test_all_run_the_same_image_as_the_user_that_it_has(variant: str) -> None:
     assert all(folder == "/var/lib/fishgate" or folder.startswith(f"{base}/models/") for folder in folders)
 
 
-@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if "+" in variant])
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if "packs" in variant])
 def test_the_hub_pack_lies_where_the_server_looks_for_it(variant: str) -> None:
     for one in torchserves(variant):
         assert argument(one, "--packs") == "hub"
@@ -132,13 +132,26 @@ def test_the_hub_pack_lies_where_the_server_looks_for_it(variant: str) -> None:
     assert lists["args"][1] == "models/zero_shot/hub"
 
 
-@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if variant.endswith("object-store")])
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if "packs-object-store" in variant])
 def test_packs_are_fetched_before_they_are_needed(variant: str) -> None:
     for one in workloads(variant):
         first = one.pod["initContainers"][0]
         assert first["name"] == "fetch-packs"
         assert {"name": "packs", "mountPath": "/packs"} in first["volumeMounts"]
         assert [source["secretRef"]["name"] for source in first["envFrom"]] == ["fishgate-object-store"]
+        assert first == workload("cpu+packs-object-store", GATEWAY).pod["initContainers"][0], "all fetch alike"
+        assert one.labels["fishgate/packs"] == "object-store", "the policy that lets it out knows it by that"
+
+
+@pytest.mark.parametrize("variant", [variant for variant in VARIANTS if "packs" in variant])
+def test_all_pods_have_the_packs_from_the_same_place(variant: str) -> None:
+    """With KServe as well: else the gateway would know the lists of one pack, and the workers another."""
+    volumes = [volume for one in workloads(variant) for volume in one.pod["volumes"] if volume["name"] == "packs"]
+    assert len(volumes) == len(workloads(variant)) == 3
+    assert all(volume == volumes[0] for volume in volumes)
+    hungry = workload(variant, ZERO_SHOT)
+    assert hungry.container["resources"]["limits"]["memory"] == "8Gi"
+    assert hungry.pod["volumes"][0]["emptyDir"]["sizeLimit"] == "12Gi"
 
 
 def test_the_gateways_lists_are_laid_out_of_the_pack_that_is_served() -> None:

@@ -25,10 +25,10 @@ def by_name(objects: list[Object]) -> list[Object]:
 @pytest.mark.skipif(KUBECTL is None, reason="there is no kubectl to hold it against")
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_it_builds_what_kubectl_builds(variant: str, tmp_path: Path) -> None:
-    overlay, _, packs = variant.partition("+")
+    overlay, *components = variant.split("+")
     folders = {
         "resources": [relative(KUBERNETES / "overlays" / overlay, tmp_path)],
-        "components": [relative(KUBERNETES / "components" / packs, tmp_path)] if packs else [],
+        "components": [relative(KUBERNETES / "components" / one, tmp_path) for one in components],
     }
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(folders))
     done = subprocess.run([str(KUBECTL), "kustomize", str(tmp_path)], capture_output=True, text=True)
@@ -46,6 +46,11 @@ def relative(path: Path, base: Path) -> str:
         ("resources: [pod.yaml]\nnamePrefix: x-", "not understood here: .'namePrefix'"),
         ("resources: [pod.yaml]\npatches: [{patch: '{kind: Pod, metadata: {name: x}}'}]", "a list of JSON patches"),
         ("resources: [pod.yaml]\npatches: [{target: {kind: Job}, patch: '[]'}]", "meets nothing"),
+        (
+            "resources: [pod.yaml]\npatches: [{target: {kind: Deployment}, patch: '[]'}, "
+            "{target: {kind: InferenceService}, patch: '[]'}]",
+            "meets nothing",
+        ),
         (
             "resources: [pod.yaml]\npatches: [{target: {kind: Pod}, patch: '[{op: remove, path: /spec/volumes}]'}]",
             "no /spec/volumes to remove",
