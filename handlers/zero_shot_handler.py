@@ -18,6 +18,7 @@ from fishgate.species_list import SpeciesList
 from fishgate.zero_shot import Candidates, ZeroShot, load_zero_shot
 from handlers.adaptors import settings, torchserve
 from handlers.adaptors.core_share import CoreShare
+from handlers.adaptors.java_process import JavaProcess
 from handlers.adaptors.rows import Fields, Job, by_row, error_of, jobs_of, read_row, reply_to
 
 Ready = tuple[Options, Candidates, Pixels]
@@ -35,6 +36,7 @@ class ZeroShotHandler:
             self._cores = CoreShare("zero_shot", share_cores_with=self._settings.share_cores_with)
             self._executor = ThreadPoolExecutor(self._cores.keep())
             self._meter = torchserve.TorchServeMeter(context)
+            self._java = JavaProcess(self._meter)  # the expert may run elsewhere
             self._lists = ListFolder(torchserve.lists_folder())
             self._zero_shot = self._load(context)
 
@@ -42,6 +44,7 @@ class ZeroShotHandler:
         """Answer each row with the JSON of an opinion or an error, or of those of its packet; never raises."""
         started_s = time.perf_counter()
         self._cores.keep()
+        self._java.tell()
         from_workflow = [torchserve.is_from_workflow(context, index) for index in range(len(rows))]
         read = [read_row(row, from_workflow=so) for row, so in zip(rows, from_workflow, strict=True)]
         results = run_batch(
