@@ -18,7 +18,7 @@ from gateway.observing import Stage
 from gateway.running import Gateway
 from gateway.settings import Settings
 from tests.deploy.manifests import EXPERT, GATEWAY, ZERO_SHOT, named
-from tests.deploy.prometheus_parts import tools
+from tests.deploy.prometheus_tools import tools
 from tests.gateway.fake_engine import FakeEngine
 
 MODEL_OF = {EXPERT: "expert", ZERO_SHOT: "zero_shot"}
