@@ -50,25 +50,27 @@ def nvml(users: list[list[int]] | None, *, is_silent: bool = False) -> SimpleNam
     )
 
 
-def sight(names: str = "H200", users: set[int] | None = None, trouble: str = "", **workers: set[int]) -> Sight:
-    return Sight(lambda: [names] if names else [], lambda: users, lambda: trouble, lambda settings: workers)
+def sight(
+    names: str = "H200", users: set[int] | None = None, trouble: str = "", workers: dict[str, set[int]] | None = None
+) -> Sight:
+    return Sight(lambda: [names] if names else [], lambda: users, lambda: trouble, lambda settings: workers or {})
 
 
 CASES = {
     "none there, none wanted": ("cpu", sight(""), GOOD, "none is visible"),
     "there and not wanted": ("cpu", sight(), WARNING, "H200 is visible but unused"),
     "wanted and not there": ("gpu", sight(""), BROKEN, "none is visible"),
-    "all models on it": ("gpu", sight(users={12, 13, 99}, **BOTH), GOOD, "H200 is used by expert and zero_shot"),
+    "all models on it": ("gpu", sight(users={12, 13, 99}, workers=BOTH), GOOD, "H200 is used by expert and zero_shot"),
     "one model beside it": (
         "gpu",
-        sight(users={12, 99}, **BOTH),
+        sight(users={12, 99}, workers=BOTH),
         WARNING,
         "no worker of zero_shot computes on it",
     ),
-    "nobody on it": ("gpu", sight(users=set(), **BOTH), WARNING, "no worker of expert and zero_shot computes"),
-    "nobody on it, for torch cannot": ("gpu", sight(users=set(), trouble=NO_CUDA, **BOTH), BROKEN, NO_CUDA),
-    "hidden, and torch could": ("gpu", sight(users=None, **BOTH), GOOD, "cannot be seen from here"),
-    "hidden, and torch cannot": ("gpu", sight(users=None, trouble=NO_CUDA, **BOTH), BROKEN, NO_CUDA),
+    "nobody on it": ("gpu", sight(users=set(), workers=BOTH), WARNING, "no worker of expert and zero_shot computes"),
+    "nobody on it, for torch cannot": ("gpu", sight(users=set(), trouble=NO_CUDA, workers=BOTH), BROKEN, NO_CUDA),
+    "hidden, and torch could": ("gpu", sight(users=None, workers=BOTH), GOOD, "cannot be seen from here"),
+    "hidden, and torch cannot": ("gpu", sight(users=None, trouble=NO_CUDA, workers=BOTH), BROKEN, NO_CUDA),
     "stopped, and torch could": ("gpu", sight(users={99}), GOOD, "torch can compute on H200; no worker runs"),
     "stopped, and torch cannot": ("gpu", sight(users={99}, trouble=NO_CUDA), BROKEN, "torch cannot compute on it"),
 }
@@ -104,7 +106,7 @@ def test_nvml_is_asked_and_left(
 
 def test_the_gpus_of_this_machine_are_seen() -> None:
     assert all(isinstance(name, str) and name for name in gpu_names())
-    assert gpu_users() is None or os.getpid() not in gpu_users()
+    assert os.getpid() not in (gpu_users() or set())
 
 
 def test_the_torch_of_this_environment_says_why_it_cannot() -> None:
