@@ -99,6 +99,15 @@ def test_workers_that_start_again_and_again_are_noticed(system: System, promethe
     assert [value for _, value in prometheus.query('fishgate:worker_restarts:count15m{model="zero_shot"}')] == [0.0]
 
 
+def test_a_start_of_all_of_torchserve_is_none_of_its_workers(system: System, prometheus: Prometheus) -> None:
+    system.page.load_time_ms += 5_000.0
+    system.page.started_s += 900.0
+    starts = functools.partial(has_value, prometheus, "fishgate:java_starts:count20m", 1.0)
+    prometheus.until(starts, "the start is seen")
+    assert prometheus.value('fishgate:worker_restarts:count15m{model="fish__expert"}') <= 3.0
+    assert prometheus.value('fishgate:worker_restarts:count15m{model="zero_shot"}') == 0.0
+
+
 def test_threads_that_stay_are_noticed(system: System, prometheus: Prometheus) -> None:
     system.page.threads += 31
     prometheus.until(lambda: "FishgateJavaThreadsClimbing" in prometheus.firing(), "the threads are noticed")
@@ -114,14 +123,12 @@ def test_a_zero_shot_that_is_too_slow_keeps_pictures_waiting(system: System, pro
 
 
 def test_a_zero_shot_that_stands_still_is_noticed_until_it_is_back(system: System, prometheus: Prometheus) -> None:
-    assert not prometheus.firing() & {"FishgateZeroShotAway", "FishgateNoSecondOpinion"}
-    system.models.zero_shot.hold.clear()
-    system.stream.pictures = (BRIGHT, DARK)
     expected = {"FishgateZeroShotAway", "FishgateNoSecondOpinion"}
+    system.stream.pictures = (BRIGHT, DARK)
+    prometheus.until(lambda: not expected & prometheus.firing(), f"{expected} do not fire")
+    system.models.zero_shot.hold.clear()
     prometheus.until(lambda: expected <= prometheus.firing(), f"{expected} fire")
-    prometheus.until(
-        lambda: prometheus.value("fishgate:degraded:share5m") == 1.0, "no deferred picture is answered by it"
-    )
+    prometheus.until(lambda: prometheus.value("fishgate:degraded:share5m") > 0.9, "hardly a picture is answered by it")
     assert set(system.stream.codes) == {200}
     system.models.zero_shot.hold.set()
     over = expected | {"FishgateZeroShotQueueGrowing"}
@@ -148,8 +155,8 @@ def test_failing_models_are_noticed(system: System, prometheus: Prometheus) -> N
     system.models.expert.fail_next = 1_000_000
     prometheus.until(lambda: "FishgateErrorShareHigh" in prometheus.firing(), "the errors are noticed")
     assert set(system.stream.codes) != {200}
-    for of in ("requests", "pictures"):
-        assert prometheus.value(f'fishgate:errors:share5m{{of="{of}"}}') > 0.02
+    both = 'count(fishgate:errors:share5m{of=~"requests|pictures"} > 0.02)'
+    prometheus.until(functools.partial(has_value, prometheus, both, 2.0), "requests fail, and the pictures in them")
 
 
 def test_a_gateway_that_ends_is_noticed(system: System, prometheus: Prometheus) -> None:
