@@ -28,7 +28,7 @@ class TrialRule:
     failures: int = 3
     times: float = 4.0
     least_s: float = 2.0
-    first_s: float = 10.0
+    first_s: float = 20.0
 
 
 class Trials:
