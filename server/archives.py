@@ -146,9 +146,17 @@ def _specification(device: str) -> Path:
 def _pack_folder(name: str, pack: str) -> Path:
     folder = ROOT / "models" / name / pack
     if not (folder / "model_card.json").is_file():
-        hint = "get it with scripts/fetch_models" if pack == "hub" else f"restore models/{name}/{pack} with git"
-        raise BuildError(f"the model pack {pack!r} has no card for {name}; {hint}")
+        raise BuildError(f"the model pack {pack!r} has no card for {name}; {_hint(name, pack)}")
     return folder
+
+
+def _hint(name: str, pack: str) -> str:
+    if pack == "hub":
+        return "get it with scripts/fetch_models"
+    if pack == "demo":
+        return f"restore models/{name}/{pack} with git"
+    found = sorted(card.parent.name for card in (ROOT / "models" / name).glob("*/model_card.json"))
+    return f"there are {', '.join(found) or 'none'}; hub comes with scripts/fetch_models"
 
 
 def _build_model(store: Path, source: ModelSource, say: Callable[[str], None]) -> bool:

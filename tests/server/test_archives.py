@@ -127,13 +127,21 @@ def test_only_what_changed_is_built_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert built() == ["building fish.war"]
 
 
-@pytest.mark.parametrize(
-    ("pack", "advice"), [("hub", "get it with scripts/fetch_models"), ("demo", "restore models/expert/demo with git")]
-)
+ADVICE = {
+    "hub": "get it with scripts/fetch_models",
+    "demo": "restore models/expert/demo with git",
+    "pike": "there are lakes, seas; hub comes with scripts/fetch_models",
+}
+
+
+@pytest.mark.parametrize(("pack", "advice"), ADVICE.items(), ids=ADVICE)
 def test_a_missing_pack_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack: str, advice: str
 ) -> None:
     monkeypatch.setattr(archives, "ROOT", tmp_path)
+    for other in ("seas", "lakes"):
+        (tmp_path / "models" / "expert" / other).mkdir(parents=True)
+        (tmp_path / "models" / "expert" / other / "model_card.json").touch()
     with pytest.raises(BuildError, match=f"the model pack '{pack}' has no card for expert; {advice}"):
         model_sources(pack, "cpu")
 
