@@ -17,7 +17,7 @@ from server.configuration import DEFAULT_HOME, Settings, recall
 from server.deploy.alone import alone
 from server.deploy.deploying import Deployer
 from server.deploy.errors import DeployError
-from server.deploy.journal import Deployment, Phase, read_journal
+from server.deploy.journal import WHAT_ENDS_IT, Deployment, Phase, read_journal
 from server.deploy.traffic import set_aside
 from server.management import MODEL_NAMES, ManagementError, TorchServe
 from server.manifests import ManifestError
@@ -25,13 +25,6 @@ from server.saying import say
 
 _SHARES = "{change.path} gets {share:.0%} of the packets; its figures bear its version on the gateway's /metrics"
 _ASIDE = "{path} gets no packets any more: the gateway set it aside, as it failed or could not be read; see {log}"
-_ADVICE = {
-    Phase.PREPARING: "scripts/deploy_model --roll-back clears it away",
-    Phase.CANARY: "end it with scripts/deploy_model --promote or scripts/deploy_model --roll-back",
-    Phase.SWITCHING: "scripts/deploy_model --promote goes on with it, --roll-back undoes it",
-    Phase.REMOVING: "scripts/deploy_model --promote brings it to its end",
-    Phase.ROLLING_BACK: "scripts/deploy_model --roll-back goes on with it",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -113,9 +106,9 @@ def _show_change(settings: Settings, found: Deployment) -> None:
         elif found.phase is Phase.CANARY:
             print(_SHARES.format(change=change, share=found.share))
     if found.phase is Phase.CANARY:
-        print(_ADVICE[Phase.CANARY])
+        print(WHAT_ENDS_IT[Phase.CANARY])
     else:
-        print(f"a change is {found.phase.value}; unless scripts/deploy_model is at work, {_ADVICE[found.phase]}")
+        print(f"a change is {found.phase.value}; unless scripts/deploy_model is at work, {WHAT_ENDS_IT[found.phase]}")
 
 
 def _say_what_is_left(home: Path) -> None:
@@ -124,9 +117,9 @@ def _say_what_is_left(home: Path) -> None:
     except DeployError:
         return  # it was said already
     if found is not None and found.phase is Phase.CANARY:
-        say(f"a canary is under way; {_ADVICE[Phase.CANARY]}")
+        say(f"a canary is under way; {WHAT_ENDS_IT[Phase.CANARY]}")
     elif found is not None:
-        say(f"a change is half done ({found.phase.value}); {_ADVICE[found.phase]}")
+        say(f"a change is half done ({found.phase.value}); {WHAT_ENDS_IT[found.phase]}")
 
 
 def _demand_a_server(home: Path) -> None:

@@ -26,6 +26,16 @@ class Phase(str, Enum):
     ROLLING_BACK = "rolling back"  # it goes on going back
 
 
+WHAT_ENDS_IT = {
+    Phase.PREPARING: "scripts/deploy_model --roll-back clears it away",
+    Phase.CANARY: "end it with scripts/deploy_model --promote or scripts/deploy_model --roll-back",
+    Phase.SWITCHING: "scripts/deploy_model --promote goes on with it, --roll-back undoes it",
+    Phase.REMOVING: "scripts/deploy_model --promote brings it to its end",
+    Phase.ROLLING_BACK: "scripts/deploy_model --roll-back goes on with it",
+}
+"""What to tell who finds a change that nobody is at work on."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One model's change.

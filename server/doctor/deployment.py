@@ -10,7 +10,7 @@ from server import instance
 from server.configuration import Settings
 from server.deploy.alone import LOCK
 from server.deploy.errors import DeployError
-from server.deploy.journal import JOURNAL, Deployment, Phase, read_journal
+from server.deploy.journal import JOURNAL, WHAT_ENDS_IT, Deployment, Phase, read_journal
 from server.deploy.traffic import set_aside
 from server.doctor.finding import Finding, broken, good, warning
 
@@ -20,13 +20,6 @@ HALF_A_DAY_S = 12 * 3600.0
 
 _LOCKS = Path("/proc/locks")
 _LOOK = "look with scripts/deploy_model --status"
-_END = "end it with scripts/deploy_model --promote or --roll-back"
-_GO_ON = {
-    Phase.PREPARING: "undo it with scripts/deploy_model --roll-back",
-    Phase.SWITCHING: "go on with scripts/deploy_model --promote, or back with --roll-back",
-    Phase.REMOVING: "bring it to its end with scripts/deploy_model --promote",
-    Phase.ROLLING_BACK: "go on with scripts/deploy_model --roll-back",
-}
 
 
 def check_deployment(settings: Settings) -> Iterator[Finding]:
@@ -48,7 +41,7 @@ def check_deployment(settings: Settings) -> Iterator[Finding]:
         yield _canary(found, settings)
     else:
         seen = f"a change to {', '.join(found.paths)} is half done ({found.phase.value}), and nobody is at work on it"
-        yield warning(PART, seen, f"{_LOOK}; {_GO_ON[found.phase]}")
+        yield warning(PART, seen, f"{_LOOK}; {WHAT_ENDS_IT[found.phase]}")
 
 
 def is_at_work(home: Path) -> bool:
@@ -68,4 +61,4 @@ def _canary(found: Deployment, settings: Settings) -> Finding:
         return warning(PART, seen, f"{settings.gateway_log} says how; undo it with scripts/deploy_model --roll-back")
     age_s = time.time() - (settings.home / JOURNAL).stat().st_mtime
     seen = f"a canary gets {found.share:.0%} since {age_s / 3600:.0f} h: {', '.join(found.paths)}"
-    return warning(PART, seen, f"{_LOOK}; {_END}") if age_s > HALF_A_DAY_S else good(PART, seen)
+    return warning(PART, seen, f"{_LOOK}; {WHAT_ENDS_IT[Phase.CANARY]}") if age_s > HALF_A_DAY_S else good(PART, seen)

@@ -24,24 +24,9 @@ from server.manifests import (
     record_archive,
     write_pack_manifest,
 )
-from server.signatures import KEY_VARIABLE, make_keys, sign
+from server.signatures import make_keys, sign
 from server.verifying import Untrusted, check_archive, check_pack, check_store
-from tests.server.toy_stores import flip, write_pack, write_store
-
-
-@pytest.fixture(autouse=True)
-def _no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(KEY_VARIABLE, raising=False)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Path:
-    return write_store(tmp_path / "store")
-
-
-@pytest.fixture
-def pack(tmp_path: Path) -> Path:
-    return write_pack(tmp_path / "pack")
+from tests.server.toy_stores import flip, write_store
 
 
 def truncate(path: Path) -> None:

@@ -59,10 +59,10 @@ def test_without_a_change_all_is_well(settings: Settings) -> None:
 
 
 HALF_DONE = {
-    Phase.PREPARING: "--roll-back",
-    Phase.SWITCHING: "--promote, or back with --roll-back",
-    Phase.REMOVING: "--promote",
-    Phase.ROLLING_BACK: "--roll-back",
+    Phase.PREPARING: "--roll-back clears it away",
+    Phase.SWITCHING: "--promote goes on with it, --roll-back undoes it",
+    Phase.REMOVING: "--promote brings it to its end",
+    Phase.ROLLING_BACK: "--roll-back goes on with it",
 }
 
 
@@ -88,7 +88,7 @@ def test_a_canary_is_told_and_an_old_one_was_forgotten(settings: Settings) -> No
     began(settings, Phase.CANARY, hours_ago=HALF_A_DAY_S / 3600 + 1)
     told = found(settings)
     assert (told.state, told.seen) == (State.WARNING, f"a canary gets 10% since 13 h: {PATH}")
-    assert told.mend.endswith("end it with scripts/deploy_model --promote or --roll-back")
+    assert told.mend.endswith("end it with scripts/deploy_model --promote or scripts/deploy_model --roll-back")
 
 
 @pytest.mark.usefixtures("server")
