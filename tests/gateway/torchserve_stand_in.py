@@ -63,6 +63,7 @@ class Switches:
     version: str = "1"
     pictures_at_once: int = 8
     raw_reply: bytes | None = None
+    raw_description: bytes | None = None
     hold: threading.Event = field(default_factory=threading.Event)
     packets: list[list[str]] = field(default_factory=list)  # the request ids of each packet
     singles: int = 0
@@ -196,7 +197,7 @@ class StandIn:
         read = packet.read_packet(body)
         if read.asks_for_description:
             model.descriptions += 1
-            return _json(packet.write_description(self._description(name, model)))
+            return _json(model.raw_description or packet.write_description(self._description(name, model)))
         model.packets.append([one.request_id for one in read.pictures])
         await self._pace(model)
         if model.drop_next > 0:
